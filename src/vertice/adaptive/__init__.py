@@ -1,0 +1,1 @@
+"""The Adaptive Immune System: from a lockfile to a proven, reviewed patch."""

@@ -1,0 +1,1 @@
+"""OSV advisories: sync, store, match."""

@@ -1,0 +1,1 @@
+"""The smallest change that removes a vulnerability and still resolves."""

@@ -1,0 +1,1 @@
+"""Scan results as table, JSON, SARIF and CycloneDX."""

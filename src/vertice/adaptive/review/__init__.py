@@ -1,0 +1,1 @@
+"""The queue a person decides in, and its audit trail."""

@@ -1,0 +1,1 @@
+"""Which findings matter: reachability, severity, priority, waivers."""

@@ -1,0 +1,1 @@
+"""Attack before and after the patch, in an arena; verdict and evidence."""

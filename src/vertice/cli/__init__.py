@@ -1,0 +1,5 @@
+"""The `vertice` command."""
+
+
+def run() -> None:
+    """Console-script entry point."""

@@ -1,0 +1,79 @@
+"""What is run in a sandbox and how it ended."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+__all__ = ["Ended", "Job", "Limits", "Mount", "Network", "Outcome"]
+
+
+class Network(StrEnum):
+    """What a job may reach: nothing but its own loopback, or the package index alone."""
+
+    none = "none"
+    index = "index"
+
+
+class Ended(StrEnum):
+    """How a job ended. Only `exited` means that the program came to its own end."""
+
+    exited = "exited"
+    signalled = "signalled"
+    timed_out = "timed_out"
+    out_of_memory = "out_of_memory"
+    too_many_processes = "too_many_processes"
+    disk_full = "disk_full"
+    too_much_output = "too_much_output"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Held for the whole process tree of one job."""
+
+    seconds: float = 30.0
+    memory_bytes: int = 1024 * 1024 * 1024
+    processes: int = 64
+    output_bytes: int = 64 * 1024
+    """Of stdout and of stderr each; what comes after is dropped."""
+    disk_bytes: int = 256 * 1024 * 1024
+    """For everything written outside the mounts (`/tmp` and the working directory are in memory)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A host path seen at `target` (absolute) inside; read-only unless `writable`."""
+
+    source: Path
+    target: str
+    writable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One program to run inside."""
+
+    argv: tuple[str, ...]
+    mounts: tuple[Mount, ...] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """Absolute path inside -> content, laid down before the start (read-only to the program where it cannot own them)."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """The whole environment: nothing is inherited from the host."""
+    cwd: str = "/work"
+    network: Network = Network.none
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How it ended."""
+
+    ended: Ended
+    returncode: int | None
+    """None when it did not exit by itself."""
+    stdout: bytes
+    stderr: bytes
+    seconds: float
+    peak_memory_bytes: int = 0
+    truncated: bool = False
+    """Output beyond the limit was dropped."""
