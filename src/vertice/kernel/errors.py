@@ -9,7 +9,7 @@ branches only when somebody catches them by name. Nothing else in the package ra
 """
 
 import errno
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 __all__ = ["InputError", "UnfinishedError", "VerticeError", "from_os_error"]
 
@@ -49,7 +49,7 @@ class VerticeError(Exception):
         return {"code": self.code, "what": self.what, "where": self.where, "todo": self.todo}
 
     @classmethod
-    def from_dict(cls, data: dict[str, str]) -> Self:
+    def from_dict(cls, data: dict[str, str]) -> "VerticeError":
         """Rebuild the error of the class whose `code` the JSON form names, `cls` if there is none."""
         found = next((kind for kind in _walk(cls) if kind.code == data["code"]), cls)
         return found(data["what"], where=data["where"], todo=data["todo"])

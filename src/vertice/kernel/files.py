@@ -13,7 +13,7 @@ MAX_TEXT_BYTES = 16 * 1024 * 1024
 
 
 def read_bytes(path: Path, *, limit: int = MAX_TEXT_BYTES) -> bytes:
-    """Return the content of `path`; raise InputError when missing, unreadable, no regular file or over `limit` bytes."""
+    """Return the content of `path`; raise InputError when it is missing, unreadable or over `limit` bytes."""
     try:
         with path.open("rb") as stream:
             data = stream.read(limit + 1)

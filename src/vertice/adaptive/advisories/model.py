@@ -1,15 +1,15 @@
 """An OSV record as far as matching and judging need it (schema: ossf.github.io/osv-schema)."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
-from collections.abc import Collection, Mapping
 
 __all__ = ["Advisory", "AdvisorySource", "Event", "Range", "Severity", "SourceInfo"]
 
 
 class Severity(StrEnum):
-    """The contract's four severities, most severe first. Rating by CVSS score as in CVSS v3.1 §5 (none counts as low)."""
+    """The contract's four severities, most severe first; rated by score as in CVSS v3.1 §5 (none counts as low)."""
 
     critical = "critical"
     high = "high"

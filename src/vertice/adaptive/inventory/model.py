@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from packaging.utils import canonicalize_name
 from packageurl import PackageURL
+from packaging.utils import canonicalize_name
 
 __all__ = ["Component", "Lock", "Manifest", "ManifestKind", "Project"]
 
@@ -65,11 +65,13 @@ class Lock:
     """PEP 440 specifier of the project (`>=3.9,<3.12`), `""` when it says nothing."""
     python_version: str = ""
     """Version asked for by `.python-version` or alike (`3.11`), `""` when nothing asks."""
+    indexes: tuple[str, ...] = ()
+    """Index URLs the manifest names, the first is the default index; empty: uv's own default."""
 
     @property
     def digest(self) -> str:
         """sha256 hex over everything above; equal locks build equal environments."""
-        parts = [self.requires_python, self.python_version, *self.requirements]
+        parts = [self.requires_python, self.python_version, *self.indexes, *self.requirements]
         parts += [f"{pin} {' '.join(sorted(found))}" for pin, found in sorted(self.hashes.items())]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

@@ -83,7 +83,7 @@ class Remedy:
 
 @dataclass(frozen=True, slots=True)
 class Unremedied:
-    """An APV that no change removes, and why; what is left is to shield it or to accept it with a reason and an expiry."""
+    """An APV that no change removes, and why: it can be shielded, or accepted with a reason and an expiry."""
 
     apv: str
     reason: str

@@ -20,7 +20,7 @@ class ReachabilityLevel(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Site:
-    """A line of the project's own code: `path` relative to the project, `line` from 1, `symbol` the dotted name used."""
+    """A line of the project's own code: path relative to the project, line from 1, the dotted name used."""
 
     path: str
     line: int

@@ -12,7 +12,7 @@ class Network(StrEnum):
     """What a job may reach: nothing but its own loopback, or the package index alone."""
 
     none = "none"
-    index = "index"
+    package_index = "package-index"
 
 
 class Ended(StrEnum):
@@ -56,7 +56,7 @@ class Job:
     argv: tuple[str, ...]
     mounts: tuple[Mount, ...] = ()
     files: Mapping[str, bytes] = field(default_factory=dict)
-    """Absolute path inside -> content, laid down before the start (read-only to the program where it cannot own them)."""
+    """Absolute path inside -> content, laid down before the start."""
     env: Mapping[str, str] = field(default_factory=dict)
     """The whole environment: nothing is inherited from the host."""
     cwd: str = "/work"
