@@ -90,6 +90,8 @@ class Manifest:
     lock: Lock
     resolved: bool = False
     """True when versions were not all pinned and uv had to resolve them."""
+    complete: bool = True
+    """False when what would be installed with these is not known: nothing could be, or should be, resolved."""
 
 
 @dataclass(frozen=True, slots=True)

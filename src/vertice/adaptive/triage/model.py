@@ -35,8 +35,11 @@ class Reachability:
     sites: tuple[Site, ...] = ()
     """Lines that import the package (imported) or name a vulnerable symbol (referenced), sorted."""
     through: str = ""
-    """PEP 503 name of the package in whose place the project's code was searched: the package itself, or the nearest
-    ancestor on the dependency path that the project imports; "" when none is."""
+    """PEP 503 name of the package whose names stand on those lines: the package itself; a package that brings it into
+    use (`fastapi.File` uses python-multipart); or the nearest ancestor that the project imports, the level then being
+    `present`; "" when there is none."""
+    tests_only: bool = False
+    """Every site is in the project's tests, none in the code that runs in production."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import ClassVar
 
 from vertice.adaptive.advisories.model import Advisory
 
@@ -128,6 +129,8 @@ class EnvironmentReport:
 @dataclass(frozen=True, slots=True)
 class TestReport:
     """The project's own tests in one environment."""
+
+    __test__: ClassVar[bool] = False  # not a test of ours: pytest collects classes by their name
 
     side: Side
     command: tuple[str, ...]

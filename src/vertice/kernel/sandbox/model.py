@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
-__all__ = ["Ended", "Job", "Limits", "Mount", "Network", "Outcome"]
+__all__ = ["Ended", "Endpoint", "Job", "Limits", "Mount", "Network", "Outcome", "Sandbox"]
 
 
 class Network(StrEnum):
@@ -50,17 +51,31 @@ class Mount:
 
 
 @dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One host and TCP port that a job with `Network.package_index` may reach."""
+
+    host: str
+    """Lower case name or address."""
+    port: int = 443
+    private: bool = False
+    """May resolve to a private or loopback address: only for an index the person configured, never one a file names."""
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One program to run inside."""
 
     argv: tuple[str, ...]
     mounts: tuple[Mount, ...] = ()
     files: Mapping[str, bytes] = field(default_factory=dict)
-    """Absolute path inside -> content, laid down before the start."""
+    """Absolute path inside -> content, laid down before the start: the job's own under `/work` and `/tmp`, else
+    read-only."""
     env: Mapping[str, str] = field(default_factory=dict)
-    """The whole environment: nothing is inherited from the host."""
+    """The whole environment beside PATH, HOME and LANG (which it may set): nothing is inherited from the host."""
     cwd: str = "/work"
     network: Network = Network.none
+    endpoints: tuple[Endpoint, ...] = ()
+    """What `Network.package_index` reaches; empty: PyPI and its file host."""
     limits: Limits = Limits()
 
 
@@ -77,3 +92,14 @@ class Outcome:
     peak_memory_bytes: int = 0
     truncated: bool = False
     """Output beyond the limit was dropped."""
+
+
+class Sandbox(Protocol):
+    """A place that runs jobs; `Bubblewrap` is the one on this machine."""
+
+    name: str
+    version: str
+
+    def run(self, job: Job) -> Outcome:
+        """Run `job` to its end; raise UnfinishedError when the sandbox itself fails, never run without one."""
+        ...

@@ -1,0 +1,41 @@
+# The way in, for people and CI alike. `make` alone lists what there is.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.PHONY: help setup run test lint probes e2e bench clean
+
+BIN := .venv/bin
+JOBS ?= $(shell nproc)
+RUN := .run
+
+help: ## Show what you can do here
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: ## Install all the project needs: a virtual environment, uv, bubblewrap
+	@scripts/setup
+
+run: setup ## Heal examples/patient: find, patch, prove; ends with reviews waiting
+	@scripts/run-patient $(RUN)
+
+test: setup lint ## Run the whole suite (lint first), as CI does
+	$(BIN)/pytest -n $(JOBS) --dist worksteal
+
+lint: setup ## ruff, mypy --strict, import-linter, deptry
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry src
+
+probes: setup ## Every shipped probe against a vulnerable and a fixed release (installs real releases)
+	$(BIN)/pytest -n $(JOBS) --dist worksteal -m probes
+
+e2e: setup ## Whole journeys only
+	$(BIN)/pytest tests/e2e
+
+bench: setup ## Side by side with peers, as ratios
+	$(BIN)/uv sync -q --locked --group bench
+	$(BIN)/python bench/run.py
+
+clean: ## Remove what `make` made, the virtual environment included
+	rm -rf .venv $(RUN) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,5 @@
+"""`python -m vertice`."""
+
+from vertice.cli import run
+
+run()

@@ -1,0 +1,113 @@
+"""From a person's decision to what is done about it.
+
+First the decision binds (one transaction; of two reviewers one loses there), then the forge acts, then the outcome is
+recorded. Killed between, `resume` goes on: every step can be made again. When the forge cannot do it, that is recorded
+and the review is open again.
+"""
+
+import asyncio
+import fcntl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from vertice.adaptive.execution.forges import forge_of
+from vertice.adaptive.execution.interface import Carried
+from vertice.adaptive.review.decide import Standing
+from vertice.adaptive.review.evidence import digest_of
+from vertice.adaptive.review.model import Action, Decision, DecisionKind, DecisionRecord, DecisionState, Review
+from vertice.adaptive.review.store import ReviewStore
+from vertice.kernel.errors import InputError, VerticeError, from_os_error
+
+__all__ = ["decide", "resume", "standing_of"]
+
+
+async def decide(
+    store: ReviewStore, code: str, decision: Decision, *, home: Path, expected_version: int | None = None
+) -> DecisionRecord:
+    """Decide on a review and carry it out. `expected_version`: of the review that the person saw (None: as it is now).
+
+    Raises InputError or ConflictError when the decision is refused, and whatever kept the forge from carrying it out.
+    """
+    await resume(store, home=home)
+    review = await store.get(code)
+    standing = await asyncio.to_thread(standing_of, review, home)
+    record = await store.record_decision(
+        review.code,
+        decision,
+        expected_version=review.version if expected_version is None else expected_version,
+        standing=standing,
+    )
+    return await _carry_out(store, record, home)
+
+
+async def resume(store: ReviewStore, *, home: Path) -> tuple[DecisionRecord, ...]:
+    """Carry out what was decided before a process died. What cannot be carried out is recorded as such, not raised."""
+    done = []
+    for record in await store.uncarried():
+        try:
+            done.append(await _carry_out(store, record, home))
+        except VerticeError:
+            done.append((await store.get(record.code)).decisions[-1])
+    return tuple(done)
+
+
+def standing_of(review: Review, home: Path) -> Standing:
+    """Look at the evidence file and the patch as they are now."""
+    proposal = review.proposal
+    head = None if proposal is None else forge_of(proposal, home=home).head(review.project_root, proposal)
+    return Standing(evidence_digest=digest_of(review.evidence_path), head=head)
+
+
+async def _carry_out(store: ReviewStore, record: DecisionRecord, home: Path) -> DecisionRecord:
+    async with _alone(home, record):
+        return await _carry_out_alone(store, record, home)
+
+
+async def _carry_out_alone(store: ReviewStore, record: DecisionRecord, home: Path) -> DecisionRecord:
+    review = await store.get(record.code)
+    now = next(decision for decision in review.decisions if decision.id == record.id)
+    if now.state is not DecisionState.recorded:
+        return now
+    try:
+        carried = await asyncio.to_thread(_act, review, record, home)
+    except VerticeError as error:
+        await store.record_failure(record.id, str(error))
+        raise
+    return await store.record_outcome(record.id, carried.action, carried.detail)
+
+
+@asynccontextmanager
+async def _alone(home: Path, record: DecisionRecord) -> AsyncIterator[None]:
+    """Let one process at a time carry this decision out, so that `resume` does not run into one that is at work."""
+    path = home / "locks" / f"decision-{record.id}"
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        stream = path.open("w")
+    except OSError as error:
+        raise from_os_error(error, "carrying a decision out") from error
+    with stream:
+        await asyncio.to_thread(fcntl.flock, stream, fcntl.LOCK_EX)
+        yield
+        path.unlink(missing_ok=True)
+
+
+def _act(review: Review, record: DecisionRecord, home: Path) -> Carried:
+    match record.kind:
+        case DecisionKind.modify:
+            return Carried(Action.changes_requested, f"asked for {record.wanted}")
+        case DecisionKind.escalate:
+            return Carried(Action.escalated, "raised")
+    proposal = review.proposal
+    if proposal is None:
+        return Carried(Action.pr_closed, "there was no patch")
+    forge = forge_of(proposal, home=home)
+    if record.kind is DecisionKind.reject:
+        return forge.close(review.project_root, proposal)
+    if review.revision != record.review_revision or proposal.head != record.head:
+        raise InputError(
+            "a newer patch took the place of the one that was approved",
+            where=review.code,
+            todo="Look at it again and decide on what it says now.",
+        )
+    return forge.merge(review.project_root, proposal, review.remedy, record.reviewer)

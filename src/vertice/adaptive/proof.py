@@ -1,0 +1,110 @@
+"""From what both sides showed to a proof: pure functions between the wargame and the review."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from vertice.adaptive.model import ApvProof, Attempt, Proof, SideReport
+from vertice.adaptive.triage.model import Apv, Reachability, ReachabilityLevel, Site
+from vertice.adaptive.wargame.model import CaseRun, Evidence, Outcome, Probe, Role, Side, TestReport, VerdictWord
+from vertice.adaptive.wargame.verdict import judge, narrow
+
+__all__ = ["evidence_of", "proof_of", "reached", "release_refuted"]
+
+_ATTACKS = frozenset({Role.attack, Role.variant})
+_BEST_FIRST = (VerdictWord.success, VerdictWord.inconclusive, VerdictWord.failed, VerdictWord.error)
+
+
+def evidence_of(
+    probes: Mapping[str, Sequence[Probe]],
+    before: SideReport,
+    after: SideReport,
+    baseline: TestReport,
+    sites: Sequence[Site],
+    repeats: int,
+) -> Evidence:
+    """Put both sides together. `probes` has every APV of the remedy by code; the baseline speaks of more sites."""
+    named = {f"{site.path}:{site.line}" for site in sites}
+    tests_before = replace(
+        baseline,
+        sites=tuple(site for site in baseline.sites if site in named),
+        covered=tuple(site for site in baseline.covered if site in named),
+    )
+    return Evidence(
+        environments=(before.environment, after.environment),
+        runs=before.runs + after.runs,
+        tests=(tests_before, *((after.tests,) if after.tests else ())),
+        unprobed=tuple(code for code, own in probes.items() if not own),
+        repeats=repeats,
+    )
+
+
+def release_refuted(attempt: Attempt, probes: Mapping[str, Sequence[Probe]]) -> tuple[str, str] | None:
+    """Return the release (name, version) that an attack refuted, None when no other release of it could help.
+
+    Another release helps only against a probe that attacks a package which the remedy changes: an advisory may name
+    the wrong package, and then every release of that one is refuted.
+    """
+    changed = {change.package: change.after for change in attempt.remedy.changes}
+    attacked = {probe.id: probe.package for own in probes.values() for probe in own}
+    for run in _still_works(attempt):
+        if (package := attacked[run.probe]) in changed:
+            return package, changed[package]
+    return None
+
+
+def proof_of(tried: Sequence[Attempt], apvs: Sequence[Apv], probes: Mapping[str, Sequence[Probe]]) -> Proof:
+    """Return the proof of the best attempt (the earliest of equals) with one row per APV and every doubt."""
+    best = min(tried, key=lambda attempt: _BEST_FIRST.index(attempt.verdict.word))
+    rows = tuple(_row(best.evidence, apv, probes[apv.code]) for apv in apvs)
+    doubts = tuple(dict.fromkeys(doubt for attempt in tried for doubt in _doubts(attempt, apvs, probes)))
+    return Proof(remedy=best.remedy, verdict=best.verdict, apvs=rows, evidence=best.evidence, doubts=doubts)
+
+
+def reached(apv: Apv, proof: ApvProof) -> Apv:
+    """Raise the reachability to `exploited` where the arena showed it and the project's code uses the package."""
+    if proof.before != Outcome.exploited or apv.reachability.level is ReachabilityLevel.present:
+        return apv
+    level: Reachability = replace(apv.reachability, level=ReachabilityLevel.exploited)
+    return replace(apv, reachability=level)
+
+
+def _row(evidence: Evidence, apv: Apv, probes: Sequence[Probe]) -> ApvProof:
+    part = narrow(evidence, frozenset(probe.id for probe in probes), apv.code)
+    return ApvProof(apv.code, judge(part), before=_side(part, Side.before), after=_side(part, Side.after))
+
+
+def _side(evidence: Evidence, side: Side) -> str:
+    """One word for a column: what the attacks did on one side."""
+    outcomes = [run.outcome for run in evidence.runs if run.side is side and run.role in _ATTACKS]
+    if not outcomes:
+        return "no probe" if evidence.unprobed else "not run"
+    if side is Side.before and all(outcome is Outcome.exploited for outcome in outcomes):
+        return Outcome.exploited
+    if side is Side.before:
+        return Outcome.error if Outcome.error in outcomes else "not reproduced"
+    return next((one for one in (Outcome.exploited, Outcome.error) if one in outcomes), Outcome.blocked)
+
+
+def _doubts(attempt: Attempt, apvs: Sequence[Apv], probes: Mapping[str, Sequence[Probe]]) -> list[str]:
+    doubts = []
+    for apv in apvs:
+        own = {probe.id: probe for probe in probes[apv.code]}
+        for run in [run for run in _still_works(attempt) if run.probe in own][:1]:
+            release = f"{apv.component.name} {_after(attempt, apv.component.name, apv.component.version)}"
+            doubt = f"{apv.advisory.id} calls {release} fixed, but {run.probe} ({run.case}) still works: {run.evidence}"
+            if own[run.probe].package != apv.component.name:
+                doubt += f"; the attack goes through {own[run.probe].package}, which this advisory does not name"
+            doubts.append(doubt)
+    return doubts
+
+
+def _after(attempt: Attempt, package: str, before: str) -> str:
+    return next((change.after for change in attempt.remedy.changes if change.package == package), before)
+
+
+def _still_works(attempt: Attempt) -> list[CaseRun]:
+    return [
+        run
+        for run in attempt.evidence.runs
+        if run.side is Side.after and run.role in _ATTACKS and run.outcome is Outcome.exploited
+    ]

@@ -1,0 +1,244 @@
+"""The audit chain: who did what, each entry sealed to the one before.
+
+An entry's hash is the sha256 of the canonical JSON of its own columns, the previous hash included, so a change, an
+insertion, a removal or a swap breaks the chain at that place. Two things more:
+
+- `audit_head` names the last entry, and an *anchor* file in Vértice's home does so outside the database: a tail that
+  was cut off is missed. The anchor is written just after each commit, so after a crash it may lag, never lead.
+- Each entry's payload has under `rows` the digests of the rows it wrote ("" for one it removed). A review or decision
+  that was changed past the store is found too, and so is one that was added or removed.
+"""
+
+import fcntl
+import hashlib
+import json
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.engine import URL
+
+from vertice.adaptive.review.tables import AuditEntryRow, AuditHead
+from vertice.kernel.codec import canonical
+from vertice.kernel.database import ReadSession, WriteSession
+from vertice.kernel.errors import UnfinishedError, from_os_error
+from vertice.kernel.files import read_text, write_atomic
+
+__all__ = ["GENESIS", "Anchor", "AuditEntry", "AuditReport", "Head", "append", "entries", "is_empty", "verify_chain"]
+
+GENESIS = "0" * 64
+"""`prev_hash` of the first entry."""
+
+_FIELDS = ("seq", "at", "actor", "action", "subject", "payload", "prev_hash", "hash")
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One entry. `at` is RFC 3339 UTC, `payload` canonical JSON text, `hash` the seal over all the others."""
+
+    seq: int
+    at: str
+    actor: str
+    action: str
+    subject: str
+    payload: str
+    prev_hash: str
+    hash: str
+
+    def sealed(self) -> bool:
+        """Say whether the hash fits the rest."""
+        return self.hash == _seal(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of a chain: how many entries, and the hash of the last."""
+
+    seq: int = 0
+    hash: str = GENESIS
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """What a verification found."""
+
+    ok: bool
+    entries: int
+    first_bad_seq: int | None = None
+    """The first entry that is wrong, missing, or whose rows were changed; None when ok or when no entry is to blame."""
+    why: str = ""
+
+
+class Anchor:
+    """The head of the chain, kept in a file outside the database."""
+
+    def __init__(self, home: Path, url: URL) -> None:
+        name = hashlib.sha256(_identity(home, url).encode()).hexdigest()[:16]
+        self.path = home / "audit" / f"{name}.json"
+
+    def read(self) -> Head | None:
+        """Return what was anchored, None when there is no file. Raises UnfinishedError when it cannot be read."""
+        if not self.path.exists():
+            return None
+        try:
+            data = json.loads(read_text(self.path))
+            return Head(int(data["seq"]), str(data["hash"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise UnfinishedError(
+                "the audit chain's anchor cannot be read", where=str(self.path), todo="Restore it from a backup."
+            ) from error
+
+    def begin(self) -> None:
+        """Anchor the empty chain unless there is an anchor: from now on a missing anchor means that one was removed."""
+        with self._locked():
+            if self.read() is None:
+                self._write(Head())
+
+    def advance(self, head: Head) -> None:
+        """Anchor `head` unless the anchor is missing (that is for a person to mend) or further on."""
+        with self._locked():
+            known = self.read()
+            if known is not None and known.seq < head.seq:
+                self._write(head)
+
+    def replace(self, head: Head) -> None:
+        """Anchor `head` whatever was there: after a restore, or on another machine of the same database."""
+        with self._locked():
+            self._write(head)
+
+    def _write(self, head: Head) -> None:
+        write_atomic(self.path, canonical({"seq": head.seq, "hash": head.hash}) + b"\n", mode=0o600)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        lock = self.path.with_suffix(".lock")
+        try:
+            lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            stream = lock.open("w")
+        except OSError as error:
+            raise from_os_error(error, "anchoring the audit chain") from error
+        with stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            yield
+
+
+async def append(
+    session: WriteSession,
+    *,
+    actor: str,
+    action: str,
+    subject: str,
+    payload: Mapping[str, object],
+    clock: Callable[[], datetime],
+) -> Head:
+    """Add one entry in the caller's transaction and return the new head."""
+    last = (await session.execute(select(AuditHead).where(AuditHead.id == 1).with_for_update())).scalar_one()
+    draft = AuditEntry(
+        seq=last.seq + 1,
+        at=clock().astimezone(UTC).isoformat(timespec="microseconds"),
+        actor=actor,
+        action=action,
+        subject=subject,
+        payload=canonical(payload).decode(),
+        prev_hash=last.hash,
+        hash="",
+    )
+    values = {name: getattr(draft, name) for name in _FIELDS} | {"hash": _seal(draft)}
+    session.add(AuditEntryRow(**values))
+    last.seq, last.hash = draft.seq, values["hash"]
+    await session.flush()
+    return Head(last.seq, last.hash)
+
+
+async def entries(session: ReadSession, *, after: int = 0) -> AsyncIterator[AuditEntry]:
+    """Yield the entries with seq > `after`, in order."""
+    columns = [getattr(AuditEntryRow, name) for name in _FIELDS]
+    rows = await session.stream(
+        select(*columns).where(AuditEntryRow.seq > after).order_by(AuditEntryRow.seq),
+        execution_options={"yield_per": 500},
+    )
+    async for row in rows:
+        yield AuditEntry(*row)
+
+
+async def verify_chain(
+    session: ReadSession, anchored: Head | None
+) -> tuple[AuditReport, Mapping[str, tuple[int, str]]]:
+    """Walk the whole chain. Return the report and, for every row it speaks of, the last (seq, digest)."""
+    rows: dict[str, tuple[int, str]] = {}
+    head = Head()
+    anchor_met = anchored is not None and anchored.seq == 0
+    async for entry in entries(session):
+        why = _broken(entry, head)
+        if why:
+            return AuditReport(ok=False, entries=head.seq, first_bad_seq=min(entry.seq, head.seq + 1), why=why), rows
+        head = Head(entry.seq, entry.hash)
+        anchor_met = anchor_met or head == anchored
+        rows.update({name: (entry.seq, digest) for name, digest in _digests(entry.payload).items()})
+    return _judge_end(head, await _kept_head(session), anchored, anchor_met=anchor_met), rows
+
+
+async def is_empty(session: ReadSession) -> bool:
+    """Say whether nothing was ever entered."""
+    kept = await _kept_head(session)
+    return kept is None or kept.seq == 0
+
+
+async def _kept_head(session: ReadSession) -> Head | None:
+    row = (await session.execute(select(AuditHead.seq, AuditHead.hash).where(AuditHead.id == 1))).first()
+    return None if row is None else Head(row[0], row[1])
+
+
+def _broken(entry: AuditEntry, before: Head) -> str:
+    if entry.seq != before.seq + 1:
+        return f"entry {before.seq + 1} is missing"
+    if entry.prev_hash != before.hash:
+        return f"entry {entry.seq} does not follow from the entry before it"
+    if not entry.sealed():
+        return f"entry {entry.seq} was changed: its hash does not fit its content"
+    return ""
+
+
+def _judge_end(head: Head, kept: Head | None, anchored: Head | None, *, anchor_met: bool) -> AuditReport:
+    def bad(why: str, seq: int | None = None) -> AuditReport:
+        return AuditReport(ok=False, entries=head.seq, first_bad_seq=seq, why=why)
+
+    report = AuditReport(ok=True, entries=head.seq)
+    if anchored is not None and anchored.seq > head.seq:
+        report = bad(f"entries were cut off at the end: {anchored.seq} were anchored", head.seq + 1)
+    elif kept is None or kept.seq > head.seq:
+        report = bad("entries were cut off at the end: the head row names a later one", head.seq + 1)
+    elif kept != head:
+        report = bad("entries were added past the store: the head row does not name the last one", kept.seq + 1)
+    elif anchored is None and head.seq > 0:
+        report = bad("the anchor file is missing, so a cut at the end cannot be ruled out")
+    elif anchored is not None and not anchor_met:
+        report = bad(f"entry {anchored.seq} is not the one that was anchored: the chain was rewritten", anchored.seq)
+    return report
+
+
+def _digests(payload: str) -> Mapping[str, str]:
+    try:
+        found = json.loads(payload)["rows"]
+        return {str(name): str(digest) for name, digest in found.items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}  # only a rewritten chain has such a payload, and that does not match its anchor
+
+
+def _seal(entry: AuditEntry) -> str | None:
+    body = [getattr(entry, name) for name in _FIELDS if name != "hash"]
+    # Raw SQL can put any type into a column: what is no text or number has no seal, so it never fits.
+    if not all(isinstance(value, str | int) for value in body):
+        return None
+    return hashlib.sha256(json.dumps(body, ensure_ascii=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _identity(home: Path, url: URL) -> str:
+    """Name the database so that a moved home still finds its anchor."""
+    if url.get_backend_name() == "sqlite" and url.database:
+        path = Path(url.database).absolute()
+        return f"home:{path.relative_to(home.absolute())}" if path.is_relative_to(home.absolute()) else f"file:{path}"
+    return f"{url.get_backend_name()}://{url.host}:{url.port}/{url.database}"

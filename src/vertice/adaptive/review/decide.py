@@ -1,0 +1,162 @@
+"""Who may decide what on which review: pure rules, no I/O."""
+
+from dataclasses import dataclass
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from vertice.adaptive.review.model import Decision, DecisionKind, Review, Status
+from vertice.adaptive.wargame.model import VerdictWord
+from vertice.kernel.errors import InputError
+from vertice.kernel.text import printable
+
+__all__ = ["MIN_JUSTIFICATION", "ConflictError", "Standing", "check", "next_status", "wanted_requirement"]
+
+MIN_JUSTIFICATION = 10
+"""Characters, after stripping (CONTRACT §3)."""
+
+_MAX_NAME, _MAX_EMAIL, _MAX_JUSTIFICATION = 100, 150, 10_000
+
+_NEXT = {
+    DecisionKind.approve: Status.approved,
+    DecisionKind.reject: Status.rejected,
+    DecisionKind.modify: Status.changes_requested,
+    DecisionKind.escalate: Status.escalated,
+}
+_OPEN = {
+    Status.pending: frozenset(DecisionKind),
+    Status.escalated: frozenset({DecisionKind.approve, DecisionKind.reject, DecisionKind.modify}),
+    Status.changes_requested: frozenset({DecisionKind.reject, DecisionKind.modify, DecisionKind.escalate}),
+}
+"""Which decisions a status still allows; a status that is missing here is final."""
+
+
+class ConflictError(InputError):
+    """Catch me when the review is not (or no longer) in a state that allows the decision: look at it again."""
+
+    code = "conflict"
+    http_status = 409
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What lies on the disk and in the forge at the moment of the decision; None where it is gone."""
+
+    evidence_digest: str | None
+    head: str | None
+
+
+def next_status(kind: DecisionKind) -> Status:
+    """Return the status a review has after a decision of this kind."""
+    return _NEXT[kind]
+
+
+def check(review: Review, decision: Decision, standing: Standing) -> None:
+    """Return when `decision` may be made on `review` now.
+
+    Raises InputError when the decision itself is incomplete, ConflictError when the review does not allow it.
+    """
+    _check_words(decision)
+    if decision.kind is DecisionKind.modify:
+        wanted_requirement(review.package, decision.wanted)
+    allowed = _OPEN.get(review.status)
+    if allowed is None:
+        by = f" by {review.superseded_by}" if review.superseded_by else ""
+        raise ConflictError(
+            f"is already {review.status}{by}", where=review.code, todo="See `vertice review show` for who decided."
+        )
+    if decision.kind not in allowed:
+        raise ConflictError(
+            f"cannot {decision.kind} a review that is {review.status.replace('_', ' ')}",
+            where=review.code,
+            todo=f"Possible now: {', '.join(sorted(allowed))}.",
+        )
+    if decision.kind is DecisionKind.approve:
+        _check_proof(review, decision)
+        _check_standing(review, standing)
+
+
+def wanted_requirement(package: str, wanted: str) -> str:
+    """Return what a `modify` asks for as a PEP 508 requirement: `3.1.6` for jinja2 gives `jinja2==3.1.6`.
+
+    Raises InputError when it is no version, no constraint, or without any version.
+    """
+    text = wanted.strip()
+    try:
+        requirement = Requirement(text)
+    except InvalidRequirement:
+        requirement = _requirement_on(package, text)
+    if not requirement.specifier or requirement.url:
+        raise _unreadable(wanted)
+    return f"{canonicalize_name(requirement.name)}{requirement.specifier}"
+
+
+def _requirement_on(package: str, text: str) -> Requirement:
+    try:
+        return Requirement(f"{package}=={Version(text)}")
+    except InvalidVersion:
+        try:
+            return Requirement(f"{package}{SpecifierSet(text)}")
+        except (InvalidSpecifier, InvalidRequirement) as error:
+            raise _unreadable(text) from error
+
+
+def _unreadable(wanted: str) -> InputError:
+    return InputError(
+        f"{printable(wanted, limit=80)!r} is neither a version nor a constraint",
+        where="modify",
+        todo="Give what to try instead, such as 3.1.6 or '>=3.1,<4'.",
+    )
+
+
+def _check_words(decision: Decision) -> None:
+    text = decision.justification.strip()
+    if len(text) < MIN_JUSTIFICATION:
+        raise InputError(
+            f"the justification has {len(text)} characters, at least {MIN_JUSTIFICATION} are needed",
+            where="justification",
+            todo="Say why, for whoever reads this in a year.",
+        )
+    if len(text) > _MAX_JUSTIFICATION:
+        raise InputError(f"the justification is longer than {_MAX_JUSTIFICATION:,} characters", where="justification")
+    override = decision.confidence_override
+    if override is not None and not 0 <= override <= 1:
+        raise InputError(f"{override} is not between 0 and 1", where="confidence override")
+    name, email = decision.reviewer.name.strip(), decision.reviewer.email.strip()
+    if not name or len(name) > _MAX_NAME or printable(name) != name:
+        raise InputError("the reviewer has no usable name", where="reviewer", todo="Set git's user.name.")
+    if "@" not in email or len(email) > _MAX_EMAIL or printable(email) != email or " " in email:
+        raise InputError("the reviewer has no usable e-mail address", where="reviewer", todo="Set git's user.email.")
+
+
+def _check_proof(review: Review, decision: Decision) -> None:
+    if review.verdict in {VerdictWord.failed, VerdictWord.error}:
+        raise ConflictError(
+            f"the verdict is {review.verdict} ({review.grade}): it cannot be approved",
+            where=review.code,
+            todo="Reject it, or ask for another version with modify.",
+        )
+    if review.verdict is VerdictWord.inconclusive and not decision.accept_unproven:
+        raise ConflictError(
+            "the wargame proved nothing either way (inconclusive)",
+            where=review.code,
+            todo="To approve it all the same, say that you accept an unproven patch; that is recorded.",
+        )
+
+
+def _check_standing(review: Review, standing: Standing) -> None:
+    if review.proposal is None:
+        raise ConflictError("there is no patch to merge", where=review.code, todo="Run `vertice heal` again.")
+    again = "Run `vertice heal` again and decide on what it shows then."
+    if standing.evidence_digest is None:
+        raise ConflictError("its evidence is gone", where=str(review.evidence_path), todo=again)
+    if standing.evidence_digest != review.evidence_digest:
+        raise ConflictError(
+            "its evidence is not the one that was recorded", where=str(review.evidence_path), todo=again
+        )
+    if standing.head is None:
+        raise ConflictError("its patch is gone", where=review.proposal.ref, todo=again)
+    if standing.head != review.proposal.head:
+        raise ConflictError("its patch was changed since it was proven", where=review.proposal.ref, todo=again)

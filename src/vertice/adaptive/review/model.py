@@ -1,0 +1,208 @@
+"""A review, the decision on it, and what it proposes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from uuid import UUID
+
+from vertice.adaptive.advisories.model import Severity
+from vertice.adaptive.remedy.model import Remedy
+from vertice.adaptive.triage.model import Apv
+from vertice.adaptive.wargame.model import Grade, Verdict, VerdictWord
+
+__all__ = [
+    "Action",
+    "Decision",
+    "DecisionKind",
+    "DecisionRecord",
+    "DecisionState",
+    "NewReview",
+    "Proposal",
+    "Review",
+    "ReviewedApv",
+    "Reviewer",
+    "Status",
+]
+
+
+class Status(StrEnum):
+    """Where a review stands."""
+
+    pending = "pending"
+    """Waits for a person."""
+    approved = "approved"
+    rejected = "rejected"
+    changes_requested = "changes_requested"
+    """Sent back with a version or constraint to try; the next proof makes it pending again."""
+    escalated = "escalated"
+    """Raised to somebody else; still waits for a decision."""
+    superseded = "superseded"
+    """A later remedy, under another review, removes the same APVs."""
+
+
+class DecisionKind(StrEnum):
+    """The contract's four decisions."""
+
+    approve = "approve"
+    reject = "reject"
+    modify = "modify"
+    escalate = "escalate"
+
+
+class Action(StrEnum):
+    """The contract's words for what was done about a decision."""
+
+    pr_merged = "pr_merged"
+    pr_closed = "pr_closed"
+    changes_requested = "changes_requested"
+    escalated = "escalated"
+
+
+class DecisionState(StrEnum):
+    """How far a recorded decision has been carried out."""
+
+    recorded = "recorded"
+    """It binds, but the forge has not done it yet (or the process died before saying so)."""
+    done = "done"
+    failed = "failed"
+    """The forge could not do it; the review is open again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewer:
+    """Who decides. Comes from the login or, in a terminal, from who runs it; never from what is decided on."""
+
+    name: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A patch as a forge keeps it until somebody decides."""
+
+    forge: str
+    """`local-git` or `patch-file`."""
+    ref: str
+    """Full git ref (`refs/heads/vertice/APV-…`) or the path of the patch file."""
+    head: str
+    """Commit id of the patch, or sha256 of the patch file. An approval holds for this one only."""
+    base: str
+    """Commit id it stands on; "" for a patch file."""
+    target: str = ""
+    """Full ref that an approval moves (`refs/heads/main`); "" where there is none (detached HEAD, patch file)."""
+    note: str = ""
+    """For people: why it is a patch file although the project lies in a git repository."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewReview:
+    """What `ReviewStore.create` takes."""
+
+    key: str
+    """Names this proposal for ever (for instance workflow id + step): the same key never makes a second review."""
+    project_name: str
+    project_root: Path
+    apvs: tuple[Apv, ...]
+    """Every APV that the remedy removes, the most urgent first."""
+    remedy: Remedy
+    verdict: Verdict
+    proposal: Proposal | None
+    evidence_digest: str
+    """sha256 hex of the exported evidence file."""
+    evidence_path: Path
+    summary: str = ""
+    """For people, a few lines: what the reviewer should know first (a refuted release, a wrong range)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedApv:
+    """An APV of a review."""
+
+    code: str
+    advisory: str
+    severity: Severity
+    package: str
+    version: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a reviewer wants."""
+
+    kind: DecisionKind
+    justification: str
+    """At least 10 characters."""
+    reviewer: Reviewer
+    wanted: str = ""
+    """For `modify`: the version or constraint to try (`2.3.1`, `>=2.3,<3`, `jinja2==3.1.6`)."""
+    confidence_override: float | None = None
+    """The reviewer's own confidence, 0..1, in place of the wargame's."""
+    accept_unproven: bool = False
+    """For `approve`: the reviewer knows that the wargame proved nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRecord:
+    """A decision as it was recorded."""
+
+    id: UUID
+    code: str
+    kind: DecisionKind
+    reviewer: Reviewer
+    justification: str
+    wanted: str
+    confidence_override: float | None
+    accept_unproven: bool
+    created_at: datetime
+    review_version: int
+    """Version of the review that the reviewer saw."""
+    review_revision: int
+    evidence_digest: str
+    head: str
+    """Evidence and patch that were decided on."""
+    status_before: Status
+    state: DecisionState
+    action: Action | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """One remedy, waiting for a person or decided."""
+
+    id: UUID
+    code: str
+    """Code of its most urgent APV."""
+    cve: str
+    severity: Severity
+    package: str
+    strategy: str
+    verdict: VerdictWord
+    grade: Grade
+    confidence: float
+    reasons: tuple[str, ...]
+    status: Status
+    priority: int
+    """1 (most urgent) to 10."""
+    created_at: datetime
+    updated_at: datetime
+    project_name: str
+    project_root: Path
+    manifest: str
+    version: int
+    """Counts every change; a decision names the version it was made on."""
+    revision: int
+    """Counts the remedies that were proposed under this review, from 1."""
+    key: str
+    summary: str
+    remedy: Remedy
+    proposal: Proposal | None
+    evidence_digest: str
+    evidence_path: Path
+    superseded_by: str
+    """Code of the review that took its place, "" when none did."""
+    apvs: tuple[ReviewedApv, ...]
+    decisions: tuple[DecisionRecord, ...]
+    """Oldest first."""

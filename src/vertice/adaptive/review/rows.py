@@ -1,0 +1,173 @@
+"""Between the tables' rows and the frozen dataclasses."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from sqlalchemy import inspect
+
+from vertice.adaptive.advisories.model import Severity
+from vertice.adaptive.remedy.model import Remedy
+from vertice.adaptive.review.model import (
+    Action,
+    DecisionKind,
+    DecisionRecord,
+    DecisionState,
+    NewReview,
+    Proposal,
+    Review,
+    ReviewedApv,
+    Reviewer,
+    Status,
+)
+from vertice.adaptive.review.tables import ApvReview, HitlDecision, ReviewApv, ReviewRevision, Table
+from vertice.adaptive.wargame.model import Grade, VerdictWord
+from vertice.kernel.codec import canonical, from_json, to_json
+
+__all__ = [
+    "apv_rows",
+    "digest",
+    "fill",
+    "name_of",
+    "revision_row",
+    "to_decision",
+    "to_review",
+]
+
+
+def name_of(row: Table) -> str:
+    """Return the name an audit entry gives to the row: `hitl_decisions/<primary key>`."""
+    key = "/".join(str(part) for part in inspect(row).mapper.primary_key_from_instance(row))
+    return f"{row.__tablename__}/{key}"
+
+
+def digest(row: Table) -> str:
+    """Return sha256 hex over every column of the row."""
+    values = {column.key: getattr(row, column.key) for column in inspect(row).mapper.column_attrs}
+    return hashlib.sha256(canonical(values)).hexdigest()
+
+
+def fill(row: ApvReview, new: NewReview) -> None:
+    """Write everything that a proposal says into its review's row."""
+    first = new.apvs[0]
+    row.apv_code = first.code
+    row.cve_id = first.advisory.cve[:50]
+    row.severity = first.advisory.severity
+    row.package_name = first.component.name[:100]
+    row.patch_strategy = new.remedy.strategy
+    row.wargame_verdict = new.verdict.word
+    row.wargame_confidence = float(new.verdict.confidence)
+    row.priority = min(apv.priority for apv in new.apvs)
+    row.project_name = new.project_name[:200]
+    row.project_root = str(new.project_root)
+    row.manifest = new.remedy.manifest
+    row.key = new.key
+    row.grade = new.verdict.grade
+    row.reasons = to_json(new.verdict.reasons)
+    row.summary = new.summary
+    row.remedy = to_json(new.remedy)
+    row.proposal = to_json(new.proposal)
+    row.evidence_digest = new.evidence_digest
+    row.evidence_path = str(new.evidence_path)
+
+
+def apv_rows(row: ApvReview, new: NewReview) -> list[ReviewApv]:
+    """Return the child rows, one per APV, in the order of urgency."""
+    return [
+        ReviewApv(
+            review_id=row.id,
+            apv_code=apv.code,
+            position=position,
+            advisory_id=apv.advisory.id[:100],
+            severity=apv.advisory.severity,
+            package_name=apv.component.name[:100],
+            package_version=apv.component.version[:100],
+            summary=apv.advisory.summary,
+        )
+        for position, apv in enumerate(new.apvs)
+    ]
+
+
+def revision_row(row: ApvReview, new: NewReview) -> ReviewRevision:
+    """Return the record of this proposal, which stays when a later one takes its place."""
+    return ReviewRevision(
+        key=new.key,
+        review_id=row.id,
+        number=row.revision,
+        verdict=new.verdict.word,
+        confidence=float(new.verdict.confidence),
+        remedy=row.remedy,
+        proposal=row.proposal,
+        evidence_digest=row.evidence_digest,
+        evidence_path=row.evidence_path,
+        created_at=row.updated_at,
+    )
+
+
+def to_review(
+    row: ApvReview, apvs: Sequence[ReviewApv], decisions: Sequence[HitlDecision], superseded_by: str
+) -> Review:
+    """Return the review with its children, which are given in order."""
+    return Review(
+        id=row.id,
+        code=row.apv_code,
+        cve=row.cve_id,
+        severity=Severity(row.severity),
+        package=row.package_name,
+        strategy=row.patch_strategy or "",
+        verdict=VerdictWord(row.wargame_verdict or VerdictWord.inconclusive),
+        grade=Grade(row.grade),
+        confidence=row.wargame_confidence or 0.0,
+        reasons=from_json(tuple[str, ...], row.reasons),
+        status=Status(row.status),
+        priority=row.priority,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        project_name=row.project_name,
+        project_root=Path(row.project_root),
+        manifest=row.manifest,
+        version=row.version,
+        revision=row.revision,
+        key=row.key,
+        summary=row.summary,
+        remedy=from_json(Remedy, row.remedy),
+        proposal=None if row.proposal == "null" else from_json(Proposal, row.proposal),
+        evidence_digest=row.evidence_digest,
+        evidence_path=Path(row.evidence_path),
+        superseded_by=superseded_by,
+        apvs=tuple(
+            ReviewedApv(
+                code=apv.apv_code,
+                advisory=apv.advisory_id,
+                severity=Severity(apv.severity),
+                package=apv.package_name,
+                version=apv.package_version,
+                summary=apv.summary,
+            )
+            for apv in apvs
+        ),
+        decisions=tuple(to_decision(decision) for decision in decisions),
+    )
+
+
+def to_decision(row: HitlDecision) -> DecisionRecord:
+    """Return the decision as a dataclass."""
+    return DecisionRecord(
+        id=row.id,
+        code=row.apv_code,
+        kind=DecisionKind(row.decision),
+        reviewer=Reviewer(row.reviewer_name, row.reviewer_email),
+        justification=row.comments or "",
+        wanted=row.wanted,
+        confidence_override=row.confidence_override,
+        accept_unproven=row.accept_unproven,
+        created_at=row.created_at,
+        review_version=row.review_version,
+        review_revision=row.review_revision,
+        evidence_digest=row.evidence_digest,
+        head=row.patch_head,
+        status_before=Status(row.status_before),
+        state=DecisionState(row.state),
+        action=None if row.action_taken is None else Action(row.action_taken),
+        detail=row.detail,
+    )

@@ -1,0 +1,388 @@
+"""Reviews and decisions in the database. Every call is one transaction, and every change writes its audit entry in it.
+
+async with Database.open(settings.database) as database:
+    store = ReviewStore(database, home=settings.vertice_home)
+    review = await store.create(new)
+"""
+
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm.exc import StaleDataError
+
+from vertice.adaptive.advisories.model import Severity
+from vertice.adaptive.review import rows
+from vertice.adaptive.review.audit import Anchor, AuditEntry, AuditReport, Head, append, entries, is_empty, verify_chain
+from vertice.adaptive.review.decide import ConflictError, Standing, check, next_status
+from vertice.adaptive.review.model import (
+    Action,
+    Decision,
+    DecisionRecord,
+    DecisionState,
+    NewReview,
+    Review,
+    Reviewer,
+    Status,
+)
+from vertice.adaptive.review.tables import ApvReview, HitlDecision, ReviewApv, ReviewRevision, Table
+from vertice.kernel.database import Database, ReadSession, WriteSession
+from vertice.kernel.errors import InputError, VerticeError
+from vertice.kernel.logging import get_logger
+from vertice.kernel.text import printable
+
+__all__ = ["ReviewStore"]
+
+_SYSTEM = "vertice"
+"""Actor of what no person did."""
+
+_UNDECIDED = (Status.pending, Status.changes_requested, Status.escalated)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class ReviewStore:
+    """The queue of reviews. Gives and takes frozen dataclasses only."""
+
+    def __init__(self, database: Database, *, home: Path, clock: Callable[[], datetime] = _now) -> None:
+        self._database = database
+        self._anchor = Anchor(home, database.url)
+        self._clock = clock
+
+    async def create(self, new: NewReview) -> Review:
+        """Store a proposal and return its review.
+
+        The same `key` again changes nothing. Another proposal for the same most urgent APV becomes the next revision
+        of that APV's review, which is pending again. An undecided review of the same manifest whose APVs are all among
+        the new one's is superseded.
+        """
+        if not new.apvs:
+            raise InputError("a review needs at least one APV", where=new.key)
+        async with self._change() as change:
+            known = await change.session.get(ReviewRevision, new.key)
+            if known is None:
+                review_id = await _propose(change, new)
+            else:
+                review_id = known.review_id
+        return await self.get(str(review_id))
+
+    async def find(
+        self,
+        *,
+        status: Collection[Status] = (),
+        severity: Severity | None = None,
+        project: Path | str | None = None,
+    ) -> tuple[Review, ...]:
+        """Return the reviews that fit, the most urgent first. `project`: root folder (Path) or name (str)."""
+        query = select(ApvReview).order_by(ApvReview.priority, ApvReview.apv_code)
+        if status:
+            query = query.where(ApvReview.status.in_(status))
+        if severity is not None:
+            query = query.where(ApvReview.severity == severity)
+        if isinstance(project, Path):
+            query = query.where(ApvReview.project_root == str(project))
+        elif project is not None:
+            query = query.where(ApvReview.project_name == project)
+        async with self._database.read() as session:
+            return await _load(session, (await session.scalars(query)).all())
+
+    async def get(self, name: str) -> Review:
+        """Return the review with this code or id, or the newest one that covers the APV with this code.
+
+        Raises InputError when there is none.
+        """
+        async with self._database.read() as session:
+            row = await _find(session, name)
+            return (await _load(session, [row]))[0]
+
+    async def with_key(self, key: str) -> Review | None:
+        """Return the review that was proposed under `key` (`NewReview.key`), None when there is none."""
+        async with self._database.read() as session:
+            known = await session.get(ReviewRevision, key)
+            row = None if known is None else await session.get(ApvReview, known.review_id)
+            return (await _load(session, [row]))[0] if row is not None else None
+
+    async def record_decision(
+        self, code: str, decision: Decision, *, expected_version: int, standing: Standing
+    ) -> DecisionRecord:
+        """Let the decision bind (`decide.check` holds). What it asks for is still to be carried out.
+
+        Raises ConflictError when the review is no longer at `expected_version`: somebody else was faster.
+        """
+        async with self._change(actor=_actor(decision.reviewer)) as change:
+            row = await _find(change.session, code)
+            review = (await _load(change.session, [row]))[0]
+            if row.version != expected_version:
+                last = f" by {review.decisions[-1].reviewer.name}" if review.decisions else ""
+                raise ConflictError(
+                    f"was changed{last} while you decided (version {row.version}, you saw {expected_version})",
+                    where=review.code,
+                    todo="Look at it again and decide on what it says now.",
+                )
+            check(review, decision, standing)
+            made = _decision_row(review, decision, self._clock())
+            change.session.add(made)
+            row.status = next_status(decision.kind)
+            await change.seal("decision.recorded", row, made, decision=decision.kind, reason=made.comments)
+            return rows.to_decision(made)
+
+    async def record_outcome(self, decision_id: UUID, action: Action, detail: str = "") -> DecisionRecord:
+        """Say that the decision was carried out. Saying it again changes nothing."""
+        async with self._change() as change:
+            made, row = await _decided(change.session, decision_id)
+            if made.state == DecisionState.recorded:
+                made.state, made.action_taken, made.detail = DecisionState.done, action, detail
+                await change.seal("decision.carried_out", row, made, done=action, detail=detail)
+            return rows.to_decision(made)
+
+    async def record_failure(self, decision_id: UUID, why: str) -> DecisionRecord:
+        """Say that the decision could not be carried out; the review is open again as it was before it."""
+        async with self._change() as change:
+            made, row = await _decided(change.session, decision_id)
+            if made.state == DecisionState.recorded:
+                made.state, made.detail = DecisionState.failed, why
+                if row.revision == made.review_revision:
+                    row.status = made.status_before
+                await change.seal("decision.not_carried_out", row, made, why=why)
+            return rows.to_decision(made)
+
+    async def uncarried(self) -> tuple[DecisionRecord, ...]:
+        """Return the decisions that bind but were not yet carried out, oldest first."""
+        query = select(HitlDecision).where(HitlDecision.state == DecisionState.recorded)
+        async with self._database.read() as session:
+            found = await session.scalars(query.order_by(HitlDecision.created_at, HitlDecision.id))
+            return tuple(rows.to_decision(row) for row in found)
+
+    async def audit(self, *, after: int = 0) -> tuple[AuditEntry, ...]:
+        """Return the audit entries with seq > `after`."""
+        async with self._database.read() as session:
+            return tuple([entry async for entry in entries(session, after=after)])
+
+    async def verify(self) -> AuditReport:
+        """Check the audit chain, its anchor, and that every review and decision is as the chain says."""
+        # The anchor first: it may lag behind the chain, so the chain must be read after it, not before.
+        anchored = self._anchor.read()
+        async with self._database.read() as session:
+            report, sealed = await verify_chain(session, anchored)
+            if not report.ok:
+                return report
+            try:
+                present = {rows.name_of(row): rows.digest(row) async for row in _every_row(session)}
+            except (ValueError, TypeError, VerticeError) as error:
+                return AuditReport(
+                    ok=False, entries=report.entries, why=f"a row cannot be read: {printable(str(error), limit=200)}"
+                )
+        for name in sorted(present.keys() | sealed.keys()):
+            seq, digest = sealed.get(name, (None, None))
+            if present.get(name, "") != digest:
+                why = "was removed" if name not in present else "was changed" if seq else "was added past the store"
+                return AuditReport(ok=False, entries=report.entries, first_bad_seq=seq, why=f"row {name} {why}")
+        return report
+
+    async def reanchor(self) -> AuditReport:
+        """Trust the chain as it is now: after a restore, or on another machine of the same database. Then verify."""
+        async with self._database.read() as session:
+            head = Head()
+            async for entry in entries(session):
+                head = Head(entry.seq, entry.hash)
+        self._anchor.replace(head)
+        return await self.verify()
+
+    @asynccontextmanager
+    async def _change(self, actor: str = _SYSTEM) -> AsyncIterator["_Change"]:
+        if await self._empty():
+            self._anchor.begin()
+        change: _Change | None = None
+        try:
+            async with self._database.write() as session:
+                change = _Change(session, actor, self._clock)
+                yield change
+        except (IntegrityError, StaleDataError) as error:
+            raise ConflictError(
+                "another process changed the same review", where="reviews", todo="Look at it again."
+            ) from error
+        if change.head is not None:
+            try:
+                self._anchor.advance(change.head)
+            except VerticeError as error:
+                # The change is committed and the anchor may lag: the next change brings it up.
+                get_logger(__name__).warning("audit anchor not written", why=str(error))
+
+    async def _empty(self) -> bool:
+        async with self._database.read() as session:
+            return await is_empty(session)
+
+
+class _Change:
+    """One write transaction and the audit entries it makes."""
+
+    def __init__(self, session: WriteSession, actor: str, clock: Callable[[], datetime]) -> None:
+        self.session = session
+        self.head: Head | None = None
+        self._actor = actor
+        self.clock = clock
+
+    async def seal(
+        self, action: str, review: ApvReview, *others: Table, gone: Collection[Table] = (), **payload: object
+    ) -> None:
+        """Count the review's version up and enter the change, with the digests of every row it wrote or removed."""
+        review.version += 1
+        review.updated_at = self.clock()
+        await self.session.flush()
+        digests = {rows.name_of(row): rows.digest(row) for row in (review, *others)}
+        digests |= {rows.name_of(row): "" for row in gone}
+        self.head = await append(
+            self.session,
+            actor=self._actor,
+            action=action,
+            subject=review.apv_code,
+            payload={**payload, "status": review.status, "version": review.version, "rows": digests},
+            clock=self.clock,
+        )
+
+
+async def _propose(change: _Change, new: NewReview) -> UUID:
+    session = change.session
+    row = (
+        await session.scalars(select(ApvReview).where(ApvReview.apv_code == new.apvs[0].code).with_for_update())
+    ).one_or_none()
+    action = "review.created" if row is None else "review.revised"
+    old: Sequence[ReviewApv] = ()
+    if row is None:
+        row = ApvReview(id=uuid4(), created_at=change.clock(), version=0, revision=0)
+        session.add(row)
+    else:
+        old = (await session.scalars(select(ReviewApv).where(ReviewApv.review_id == row.id))).all()
+    rows.fill(row, new)
+    row.status, row.superseded_by, row.revision, row.updated_at = Status.pending, None, row.revision + 1, change.clock()
+    await session.flush()
+    children = [await session.merge(child) for child in rows.apv_rows(row, new)]
+    gone = [child for child in old if child not in children]
+    for child in gone:
+        await session.delete(child)
+    revision = rows.revision_row(row, new)
+    session.add(revision)
+    await session.flush()
+    await change.seal(
+        action,
+        row,
+        revision,
+        *children,
+        gone=gone,
+        key=new.key,
+        revision=row.revision,
+        project=str(new.project_root),
+        apvs=[apv.code for apv in new.apvs],
+        verdict=new.verdict.word,
+        grade=new.verdict.grade,
+        evidence=new.evidence_digest,
+        patch=new.proposal,
+    )
+    await _supersede(change, row, new)
+    return row.id
+
+
+async def _supersede(change: _Change, by: ApvReview, new: NewReview) -> None:
+    session = change.session
+    query = select(ApvReview).where(
+        ApvReview.project_root == by.project_root,
+        ApvReview.manifest == by.manifest,
+        ApvReview.status.in_(_UNDECIDED),
+        ApvReview.id != by.id,
+    )
+    covered = {apv.code for apv in new.apvs}
+    for row in (await session.scalars(query.order_by(ApvReview.apv_code))).all():
+        codes = await session.scalars(select(ReviewApv.apv_code).where(ReviewApv.review_id == row.id))
+        if covered.issuperset(codes):
+            row.status, row.superseded_by = Status.superseded, by.id
+            await change.seal("review.superseded", row, by=by.apv_code)
+
+
+def _decision_row(review: Review, decision: Decision, at: datetime) -> HitlDecision:
+    return HitlDecision(
+        id=uuid4(),
+        apv_id=review.id,
+        apv_code=review.code,
+        decision=decision.kind,
+        reviewer_name=decision.reviewer.name.strip(),
+        reviewer_email=decision.reviewer.email.strip(),
+        action_taken=None,
+        comments=decision.justification.strip(),
+        confidence_override=None if decision.confidence_override is None else float(decision.confidence_override),
+        created_at=at,
+        review_version=review.version,
+        review_revision=review.revision,
+        wanted=decision.wanted.strip(),
+        accept_unproven=decision.accept_unproven,
+        evidence_digest=review.evidence_digest,
+        patch_head=review.proposal.head if review.proposal else "",
+        status_before=review.status,
+        state=DecisionState.recorded,
+        detail="",
+    )
+
+
+async def _find(session: ReadSession | WriteSession, name: str) -> ApvReview:
+    row: ApvReview | None
+    try:
+        row = await session.get(ApvReview, UUID(name))
+    except ValueError:
+        row = (await session.scalars(select(ApvReview).where(ApvReview.apv_code == name))).one_or_none()
+    if row is None:
+        covering = select(ReviewApv.review_id).where(ReviewApv.apv_code == name)
+        query = select(ApvReview).where(ApvReview.id.in_(covering)).order_by(ApvReview.created_at.desc())
+        row = (await session.scalars(query)).first()
+    if row is None:
+        raise InputError(
+            f"there is no review {printable(name, limit=80)}", where="reviews", todo="See `vertice review list`."
+        )
+    return row
+
+
+async def _decided(session: WriteSession, decision_id: UUID) -> tuple[HitlDecision, ApvReview]:
+    made = await session.get(HitlDecision, decision_id)
+    row = None if made is None else await session.get(ApvReview, made.apv_id)
+    if made is None or row is None:
+        raise InputError(f"there is no decision {decision_id}", where="reviews")
+    return made, row
+
+
+async def _load(session: ReadSession | WriteSession, found: Iterable[ApvReview]) -> tuple[Review, ...]:
+    reviews = tuple(found)
+    ids = [row.id for row in reviews]
+    later = [row.superseded_by for row in reviews if row.superseded_by is not None]
+    apvs = (
+        await session.scalars(select(ReviewApv).where(ReviewApv.review_id.in_(ids)).order_by(ReviewApv.position))
+    ).all()
+    decisions = (
+        await session.scalars(
+            select(HitlDecision).where(HitlDecision.apv_id.in_(ids)).order_by(HitlDecision.review_version)
+        )
+    ).all()
+    codes = (await session.execute(select(ApvReview.id, ApvReview.apv_code).where(ApvReview.id.in_(later)))).all()
+    by_id = {row[0]: row[1] for row in codes}
+    return tuple(
+        rows.to_review(
+            row,
+            [apv for apv in apvs if apv.review_id == row.id],
+            [decision for decision in decisions if decision.apv_id == row.id],
+            by_id[row.superseded_by] if row.superseded_by else "",
+        )
+        for row in reviews
+    )
+
+
+async def _every_row(session: ReadSession) -> AsyncIterator[Table]:
+    for table in (ApvReview, ReviewApv, ReviewRevision, HitlDecision):
+        for row in await session.scalars(select(table)):
+            yield row
+
+
+def _actor(reviewer: Reviewer) -> str:
+    return f"{reviewer.name.strip()} <{reviewer.email.strip()}>"

@@ -1,0 +1,85 @@
+"""From a project to judged findings: read, match, triage, waive. The first half of the way, light enough for a scan."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from vertice.adaptive.advisories.match import match
+from vertice.adaptive.advisories.model import AdvisorySource
+from vertice.adaptive.advisories.source import combine
+from vertice.adaptive.advisories.store import Store
+from vertice.adaptive.config import Config
+from vertice.adaptive.inventory.model import Project
+from vertice.adaptive.inventory.reader import read_project
+from vertice.adaptive.inventory.resolution import Resolver
+from vertice.adaptive.triage.codes import CodeRegistry
+from vertice.adaptive.triage.imports import ImportIndex
+from vertice.adaptive.triage.triage import index_project, triage
+from vertice.adaptive.triage.waivers import WaiverResult, apply_waivers
+from vertice.adaptive.wargame.probe import find_probes
+
+__all__ = ["Scan", "advisory_source", "judge", "open_store", "scan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a scan found."""
+
+    project: Project
+    source: AdvisorySource
+    index: ImportIndex
+    findings: WaiverResult
+
+
+def open_store(home: Path, location: str | None) -> Store | None:
+    """Return the store of `location` (None: whichever there is), synced first when it holds another source's records.
+
+    A local zip or folder that changed since is read again; a URL only by `vertice advisories sync`.
+    """
+    store = Store.open(home)
+    if location is None:
+        return store
+    from vertice.adaptive.advisories.dump import fingerprint_file, fingerprint_folder
+    from vertice.adaptive.advisories.feed import OriginKind, locate
+    from vertice.adaptive.advisories.sync import sync
+
+    origin = locate(location)
+    if store is not None and store.meta.get("source") == origin.shown:
+        fingerprint = {OriginKind.zip: fingerprint_file, OriginKind.folder: fingerprint_folder}.get(origin.kind)
+        if fingerprint is None or store.meta.get("fingerprint") == fingerprint(Path(origin.place)):
+            return store
+    sync(home, location)
+    return Store.open(home)
+
+
+def advisory_source(store: Store | None, folders: Sequence[Path], packages: frozenset[str]) -> AdvisorySource:
+    """Return the feed joined with the facts of the probes that name one of `packages`; without a feed, of all probes."""
+    found = find_probes(folders, packages=packages if store else None)
+    return combine(store, [advisory for probe in found for advisory in probe.advisories])
+
+
+def scan(
+    root: Path,
+    *,
+    store: Store | None,
+    config: Config,
+    probes: Sequence[Path],
+    codes: CodeRegistry,
+    uv: Callable[[], Resolver] | None,
+    today: date,
+    python: Path | None = None,
+    resolve: bool = True,
+) -> Scan:
+    """Read the project at `root`, match it and judge what matches."""
+    project = read_project(root, uv=uv, python=python, resolve=resolve)
+    source = advisory_source(store, probes, frozenset(component.name for component in project.components))
+    return judge(project, source, config=config, codes=codes, today=today)
+
+
+def judge(project: Project, source: AdvisorySource, *, config: Config, codes: CodeRegistry, today: date) -> Scan:
+    """Match every component of `project` against `source` and judge what matches."""
+    matches = match(project.components, source)
+    index = index_project(project, matches)
+    apvs = triage(project, matches, index=index, codes=codes, today=today)
+    return Scan(project, source, index, apply_waivers(apvs, config.waivers, today))

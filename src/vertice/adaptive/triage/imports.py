@@ -1,0 +1,188 @@
+"""The index of the project's own code: which names of other packages it uses, and where. Pure, on source text."""
+
+import re
+import warnings
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from vertice.adaptive.triage.model import Site
+from vertice.adaptive.triage.names import FileNames, Use, names_in
+from vertice.adaptive.triage.sources import OwnCode, SourceFile, is_test
+from vertice.kernel.text import printable
+
+__all__ = ["CommandLine", "FileUse", "ImportIndex", "index_imports"]
+
+_WORD = re.compile(rb"[A-Za-z_]\w*")
+_INSTALLS = re.compile(r"\b(pip3?|pipx|uv|poetry|conda|apt|apt-get|apk)\b.*\b(install|add|sync|download)\b")
+_ROUNDS = 5
+"""How many own modules a name is followed through."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileUse:
+    """A use, and the file it stands in."""
+
+    path: str
+    use: Use
+    test: bool
+
+    @property
+    def site(self) -> Site:
+        """The line, with the name as it resolves."""
+        return Site(self.path, self.use.line, self.use.name.replace("()", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """One line of a Dockerfile, Procfile, Makefile, Compose file, unit or shell script."""
+
+    path: str
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportIndex:
+    """Every use of another package's names in the project's own code."""
+
+    uses: Mapping[str, tuple[FileUse, ...]] = field(default_factory=dict)
+    """Top-level module -> its uses, sorted by path and line."""
+    commands: tuple[CommandLine, ...] = ()
+    """Lines that may start a program: no comment, no installation."""
+    files: int = 0
+    """Python files that were parsed."""
+    warnings: tuple[str, ...] = ()
+    """Files that could not be read as Python, and why."""
+
+
+def index_imports(code: OwnCode, modules: Collection[str] | None = None) -> ImportIndex:
+    """Parse the project's own files once each and index what they use of `modules` (dotted; None: of everything).
+
+    Only files that hold a module's last part as a word are parsed, and then those that can have such a name from an
+    own module that was parsed (`from .compat import load`); such names are followed to where they come from.
+    """
+    notes = list(code.warnings)
+    tops = None if modules is None else frozenset(module.split(".")[0] for module in modules)
+    parsed: dict[str, FileNames] = {}
+    pending: Sequence[SourceFile] = code.sources
+    handed: dict[bytes, set[bytes]] = {}
+    wanted = None if modules is None else frozenset(module.rsplit(".", 1)[-1].encode() for module in modules)
+    for _ in range(_ROUNDS):
+        chosen, pending = _choose(pending, wanted, handed)
+        found = dict(_parse(chosen, notes))
+        if not found:
+            break
+        parsed.update(found)
+        handed = _handed_on(found, tops, handed)
+        wanted = frozenset() if modules is not None else None
+    return ImportIndex(
+        uses=_collect(parsed, tops),
+        commands=tuple(_command_lines(code.commands)),
+        files=len(parsed),
+        warnings=tuple(notes),
+    )
+
+
+def _choose(
+    files: Sequence[SourceFile], wanted: frozenset[bytes] | None, handed: Mapping[bytes, set[bytes]]
+) -> tuple[list[SourceFile], list[SourceFile]]:
+    """Split `files` into those to parse now and the rest."""
+    if wanted is None:
+        return list(files), []
+    chosen: list[SourceFile] = []
+    rest: list[SourceFile] = []
+    for file in files:
+        words = frozenset(_WORD.findall(file.content))
+        own = any(not words.isdisjoint(handed[tail]) or b"import *" in file.content for tail in words & handed.keys())
+        (chosen if own or not wanted.isdisjoint(words) else rest).append(file)
+    return chosen, rest
+
+
+def _parse(files: Sequence[SourceFile], notes: list[str]) -> Iterator[tuple[str, FileNames]]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the project's own SyntaxWarnings are not ours to show
+        for file in files:
+            try:
+                yield file.path, names_in(file.path, file.content)
+            except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+                reason = error.msg if isinstance(error, SyntaxError) else str(error) or type(error).__name__
+                line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+                notes.append(
+                    f"{printable(file.path)}{line}: not searched, no Python 3 ({printable(reason, limit=100)})"
+                )
+
+
+def _handed_on(
+    files: Mapping[str, FileNames], tops: frozenset[str] | None, earlier: Mapping[bytes, set[bytes]]
+) -> dict[bytes, set[bytes]]:
+    """Return last part of an own module -> the names other files can have from it."""
+    tails = {tail.decode() for tail in earlier}
+    handed: dict[bytes, set[bytes]] = {}
+    for file in files.values():
+        for name, targets in file.exports.items():
+            if tops is None or any(_is_followed(target, tops, tails) for target in targets):
+                handed.setdefault(file.module.rsplit(".", 1)[-1].encode(), set()).add(name.encode())
+    return handed
+
+
+def _is_followed(target: str, tops: frozenset[str], tails: set[str]) -> bool:
+    parts = target.replace("()", "").split(".")
+    return parts[0] in tops or not tails.isdisjoint(parts)
+
+
+def _collect(parsed: Mapping[str, FileNames], tops: frozenset[str] | None) -> dict[str, tuple[FileUse, ...]]:
+    own = _OwnNames(parsed.values())
+    found: dict[str, list[FileUse]] = {}
+    for path in sorted(parsed):
+        test = is_test(path)
+        for use in parsed[path].uses:
+            for name in own.origins(use.name):
+                top = name.split(".", 1)[0].removesuffix("()")
+                if tops is None or top in tops:
+                    renamed = use if name == use.name else Use(use.line, name, False, use.runs_at, use.in_function)
+                    found.setdefault(top, []).append(FileUse(path, renamed, test))
+    return {top: tuple(dict.fromkeys(uses)) for top, uses in found.items()}
+
+
+class _OwnNames:
+    """Names that own modules hand on, by every dotted name another own file can have for them."""
+
+    def __init__(self, files: Collection[FileNames]) -> None:
+        self._targets: dict[str, tuple[str, ...]] = {}
+        for file in files:
+            for name, targets in file.exports.items():
+                for module in _suffixes(file.module):
+                    key = f"{module}.{name}"
+                    self._targets[key] = tuple(dict.fromkeys((*self._targets.get(key, ()), *targets)))
+        self._tops = frozenset(key.split(".", 1)[0] for key in self._targets)
+
+    def origins(self, name: str, depth: int = _ROUNDS) -> tuple[str, ...]:
+        """Return `name` and what it stands for when an own module handed it on."""
+        if depth == 0 or name.split(".", 1)[0] not in self._tops:
+            return (name,)
+        found = {name: None}
+        parts = name.split(".")
+        for cut in range(1, len(parts)):
+            key = ".".join(parts[: cut + 1])
+            made = key.endswith("()")
+            for target in self._targets.get(key.removesuffix("()"), ()):
+                tail = ("()" if made and not target.endswith("()") else "") + "".join(f".{x}" for x in parts[cut + 1 :])
+                if target != key:
+                    found.update(dict.fromkeys(self.origins(target + tail, depth - 1)))
+            for star in self._targets.get(".".join([*parts[:cut], "*"]), ()):
+                found.update(dict.fromkeys(self.origins(".".join([star, *parts[cut:]]), depth - 1)))
+        return tuple(found)
+
+
+def _suffixes(module: str) -> list[str]:
+    """Return every name a module can be imported by, for any folder on its way taken as the import root."""
+    parts = module.split(".") if module else []
+    return [".".join(parts[start:]) for start in range(len(parts))]
+
+
+def _command_lines(files: Sequence[SourceFile]) -> Iterator[CommandLine]:
+    for file in files:
+        for number, line in enumerate(file.content.decode("utf-8", "replace").splitlines(), start=1):
+            text = line.strip()
+            if text and not text.startswith("#") and not _INSTALLS.search(text):
+                yield CommandLine(file.path, number, text)

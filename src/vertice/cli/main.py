@@ -1,0 +1,104 @@
+"""The entry point: a function from arguments and streams to an exit code (DESIGN §10).
+
+0  nothing at or above the threshold        2  bad usage or input
+1  findings                                 3  could not finish
+"""
+
+import contextlib
+import sys
+from collections.abc import Sequence
+from typing import IO
+
+import typer
+
+from vertice import __version__
+from vertice.cli import advisories, audit, evidence, heal, probe, review, scan
+from vertice.kernel.errors import UnfinishedError, VerticeError, from_os_error
+from vertice.kernel.text import printable
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="vertice",
+    help="Find, patch and prove: an immune system for Python services.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 nothing at or above the threshold, 1 findings, 2 bad usage or input, 3 could not finish.",
+)
+app.command("scan")(scan.scan)
+app.command("heal")(heal.heal)
+app.add_typer(review.app, name="review")
+app.add_typer(probe.app, name="probe")
+app.add_typer(advisories.app, name="advisories")
+app.add_typer(evidence.app, name="evidence")
+app.add_typer(audit.app, name="audit")
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", help="Show the version and exit.", is_eager=True),
+) -> None:
+    if version:
+        typer.echo(f"vertice {__version__}")
+        raise typer.Exit
+
+
+def main(argv: Sequence[str] | None = None, stdout: IO[str] | None = None, stderr: IO[str] | None = None) -> int:
+    """Run one command; never raises, never prints a traceback. Returns the exit code."""
+    out, err = stdout or sys.stdout, stderr or sys.stderr
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            code = app(args=list(sys.argv[1:] if argv is None else argv), prog_name="vertice", standalone_mode=False)
+            out.flush()
+        except typer.Exit as stop:
+            return stop.exit_code
+        except VerticeError as error:
+            return _say(error, err)
+        except BrokenPipeError:
+            return _quiet()
+        except OSError as error:
+            return _say(from_os_error(error, "working"), err)
+        except (KeyboardInterrupt, typer.Abort):
+            return _say(UnfinishedError("stopped by you", todo="Run it again to go on."), err)
+        except Exception as error:
+            if (shown := _usage(error)) is not None:
+                err.write(shown)
+                return 2
+            what = f"a fault of Vértice's own: {type(error).__name__}: {error}"
+            return _say(UnfinishedError(what, where=_where(error), todo="Please report it."), err)
+    return code if isinstance(code, int) else 0
+
+
+def _say(error: VerticeError, err: IO[str]) -> int:
+    lines = [f"error: {printable(error.what, lines=True)}"]
+    lines += [f"  in: {printable(error.where)}"] if error.where else []
+    lines += [f"  do: {printable(error.todo)}"] if error.todo else []
+    with contextlib.suppress(BrokenPipeError):
+        err.write("\n".join(lines) + "\n")
+    return error.exit_code
+
+
+def _usage(error: Exception) -> str | None:
+    """What the parser has to say of bad usage, None for any other exception."""
+    if not hasattr(error, "format_message"):
+        return None
+    context = getattr(error, "ctx", None)
+    usage = f"{context.get_usage()}\n" if context else ""
+    return f"{usage}error: {printable(error.format_message())}\n"
+
+
+def _where(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}" if trace else ""
+
+
+def _quiet() -> int:
+    """The reader of our output went away (`| head`): nothing is left to say."""
+    with contextlib.suppress(OSError):
+        sys.stdout = open("/dev/null", "w", encoding="utf-8")  # noqa: PTH123, SIM115 -- until the process ends
+    return 3

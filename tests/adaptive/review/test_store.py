@@ -1,0 +1,225 @@
+"""The store: idempotent creation, optimistic decisions, one transaction per call."""
+
+import asyncio
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from vertice.adaptive.advisories.model import Severity
+from vertice.adaptive.review.decide import ConflictError, Standing
+from vertice.adaptive.review.model import Action, DecisionKind, DecisionState, Status
+from vertice.adaptive.review.store import ReviewStore
+from vertice.kernel.database import Database
+from vertice.kernel.errors import InputError
+
+
+async def test_a_review_comes_back_as_it_was_given(store, samples):
+    new = samples.a_new_review()
+    made = await store.create(new)
+    found = await store.get(new.apvs[0].code)
+    assert found == made == await store.get(str(made.id))
+    assert (found.remedy, found.proposal) == (new.remedy, new.proposal)
+    assert (found.status, found.version, found.revision) == (Status.pending, 1, 1)
+    assert (found.cve, found.severity, found.package) == ("CVE-2020-14343", Severity.critical, "pyyaml")
+    assert found.created_at.tzinfo is not None
+    assert found.created_at.utcoffset().total_seconds() == 0
+    assert found.apvs[0].advisory == "GHSA-8q59-q68h-6hv4"
+
+
+async def test_the_same_key_makes_nothing_twice(store, samples):
+    first = await store.create(samples.a_new_review())
+    again = await store.create(samples.a_new_review())
+    assert again == first
+    assert len(await store.audit()) == 1
+
+
+async def test_an_old_key_does_not_bring_an_old_remedy_back(store, samples):
+    await store.create(samples.a_new_review("run-1"))
+    second = await store.create(samples.a_new_review("run-2", summary="second"))
+    again = await store.create(samples.a_new_review("run-1"))
+    assert again == second
+    assert again.summary == "second"
+
+
+async def test_a_new_remedy_for_the_same_apv_is_the_next_revision_and_pending_again(store, samples, standing):
+    first = await store.create(samples.a_new_review("run-1"))
+    await store.record_decision(
+        first.code, samples.a_decision(DecisionKind.modify), expected_version=1, standing=standing
+    )
+    second = await store.create(samples.a_new_review("run-2", evidence_digest="f" * 64))
+    assert (second.id, second.revision, second.status) == (first.id, 2, Status.pending)
+    assert second.evidence_digest == "f" * 64
+    assert len(second.decisions) == 1
+    assert (await store.verify()).ok
+
+
+async def test_a_revision_with_fewer_apvs_drops_the_others(store, samples):
+    one, two = samples.an_apv(), samples.an_apv("APV-20261121-002")
+    await store.create(samples.a_new_review("run-1", apvs=(one, two)))
+    found = await store.create(samples.a_new_review("run-2", apvs=(one,)))
+    assert [apv.code for apv in found.apvs] == [one.code]
+    assert (await store.verify()).ok
+
+
+async def test_a_remedy_that_covers_an_undecided_review_supersedes_it(store, samples, standing):
+    old, other = samples.an_apv("APV-20261121-001"), samples.an_apv("APV-20261121-003")
+    await store.create(samples.a_new_review("run-1", apvs=(old,)))
+    await store.create(samples.a_new_review("run-2", apvs=(other,)))
+    await store.create(samples.a_new_review("run-3", apvs=(samples.an_apv("APV-20261121-002"), old)))
+    superseded = await store.get(old.code)
+    assert (superseded.status, superseded.superseded_by) == (Status.superseded, "APV-20261121-002")
+    assert (await store.get(other.code)).status is Status.pending
+    with pytest.raises(ConflictError, match="superseded by APV-20261121-002"):
+        await store.record_decision(
+            old.code, samples.a_decision(), expected_version=superseded.version, standing=standing
+        )
+
+
+async def test_another_projects_review_is_not_superseded(store, samples):
+    old = samples.an_apv("APV-20261121-001")
+    await store.create(samples.a_new_review("run-1", apvs=(old,), root="/srv/a"))
+    await store.create(samples.a_new_review("run-2", apvs=(samples.an_apv("APV-20261121-002"), old), root="/srv/b"))
+    assert (await store.get("APV-20261121-001")).status is Status.pending
+
+
+async def test_any_apv_of_a_remedy_finds_its_review(store, samples):
+    made = await store.create(samples.a_new_review(apvs=(samples.an_apv(), samples.an_apv("APV-20261121-007"))))
+    assert (await store.get("APV-20261121-007")).id == made.id
+
+
+async def test_an_unknown_review_is_the_askers_error(store):
+    with pytest.raises(InputError, match="there is no review APV-1"):
+        await store.get("APV-1")
+
+
+async def test_find_filters_and_puts_the_most_urgent_first(store, samples):
+    for number, (severity, priority) in enumerate([(Severity.low, 9), (Severity.critical, 1), (Severity.high, 3)]):
+        apv = samples.an_apv(f"APV-20261121-00{number}", severity=severity, priority=priority)
+        await store.create(samples.a_new_review(f"run-{number}", apvs=(apv,), root=f"/srv/{number}"))
+    assert [review.priority for review in await store.find()] == [1, 3, 9]
+    assert [review.severity for review in await store.find(severity=Severity.high)] == ["high"]
+    assert [review.code for review in await store.find(project=Path("/srv/0"))] == ["APV-20261121-000"]
+    assert len(await store.find(project="shop", status={Status.pending})) == 3
+    assert await store.find(status=[Status.approved]) == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        (DecisionKind.approve, Status.approved),
+        (DecisionKind.reject, Status.rejected),
+        (DecisionKind.modify, Status.changes_requested),
+        (DecisionKind.escalate, Status.escalated),
+    ],
+)
+async def test_a_decision_binds_and_is_kept(store, samples, standing, kind, status):
+    review = await store.create(samples.a_new_review())
+    decision = samples.a_decision(kind, confidence_override=1)
+    record = await store.record_decision(review.code, decision, expected_version=1, standing=standing)
+    found = await store.get(review.code)
+    assert (found.status, found.version, found.decisions) == (status, 2, (record,))
+    assert (record.reviewer, record.confidence_override, record.state) == (samples.ANA, 1.0, DecisionState.recorded)
+    assert await store.uncarried() == (record,)
+    done = await store.record_outcome(record.id, Action.pr_merged, "merged")
+    assert (done.state, done.action, done.detail) == (DecisionState.done, Action.pr_merged, "merged")
+    assert await store.record_outcome(record.id, Action.pr_closed, "again") == done
+    assert await store.uncarried() == ()
+    assert (await store.verify()).ok
+
+
+async def test_a_failed_execution_opens_the_review_again(store, samples, standing):
+    review = await store.create(samples.a_new_review())
+    first = await store.record_decision(
+        review.code, samples.a_decision(DecisionKind.escalate), expected_version=1, standing=standing
+    )
+    await store.record_outcome(first.id, Action.escalated)
+    second = await store.record_decision(review.code, samples.a_decision(), expected_version=3, standing=standing)
+    await store.record_failure(second.id, "the files changed")
+    found = await store.get(review.code)
+    assert found.status is Status.escalated
+    assert found.decisions[-1].detail == "the files changed"
+    assert (await store.verify()).ok
+
+
+async def test_of_two_deciders_on_one_version_one_loses_with_a_clear_error(store, samples, standing, url, home):
+    review = await store.create(samples.a_new_review())
+    async with Database.open(url) as database:
+        other = ReviewStore(database, home=home)
+        results = await asyncio.gather(
+            store.record_decision(review.code, samples.a_decision(), expected_version=1, standing=standing),
+            other.record_decision(
+                review.code,
+                samples.a_decision(DecisionKind.reject, samples.BO),
+                expected_version=1,
+                standing=standing,
+            ),
+            return_exceptions=True,
+        )
+    (lost,) = [result for result in results if isinstance(result, ConflictError)]
+    assert "while you decided (version 2, you saw 1)" in lost.what
+    found = await store.get(review.code)
+    assert len(found.decisions) == 1
+    assert f"changed by {found.decisions[0].reviewer.name}" in lost.what
+    assert (await store.verify()).ok
+
+
+def _decide(url: str, home: str, code: str, number: int, results) -> None:
+    async def main() -> str:
+        from vertice.adaptive.review.model import Decision, Reviewer
+
+        async with Database.open(url) as database:
+            store = ReviewStore(database, home=Path(home))
+            try:
+                await store.record_decision(
+                    code,
+                    Decision(DecisionKind.reject, "Not worth the risk.", Reviewer(f"R{number}", "r@example.org")),
+                    expected_version=1,
+                    standing=Standing(None, None),
+                )
+            except ConflictError:
+                return "lost"
+            return "won"
+
+    results.put(asyncio.run(main()))
+
+
+async def test_of_four_processes_that_decide_at_once_one_wins(store, samples, url, home):
+    review = await store.create(samples.a_new_review())
+    context = multiprocessing.get_context("spawn")
+    results = context.Queue()
+    workers = [
+        context.Process(target=_decide, args=(url, str(home), review.code, number, results)) for number in range(4)
+    ]
+    for worker in workers:
+        worker.start()
+    said = sorted([await asyncio.to_thread(results.get, True, 60) for _ in workers])
+    for worker in workers:
+        worker.join()
+    results.close()
+    results.join_thread()
+    assert said == ["lost", "lost", "lost", "won"]
+    assert (await store.verify()).ok
+
+
+async def test_a_refused_decision_leaves_no_trace(store, samples):
+    review = await store.create(samples.a_new_review())
+    with pytest.raises(ConflictError):
+        await store.record_decision(
+            review.code, samples.a_decision(), expected_version=1, standing=Standing("0" * 64, "a" * 40)
+        )
+    assert await store.get(review.code) == review
+    assert len(await store.audit()) == 1
+
+
+async def test_the_audit_says_who_did_what(store, samples, standing):
+    review = await store.create(samples.a_new_review())
+    record = await store.record_decision(review.code, samples.a_decision(), expected_version=1, standing=standing)
+    await store.record_outcome(record.id, Action.pr_merged)
+    entries = await store.audit()
+    assert [(entry.actor, entry.action, entry.subject) for entry in entries] == [
+        ("vertice", "review.created", review.code),
+        ("Ana Souza <ana@example.org>", "decision.recorded", review.code),
+        ("vertice", "decision.carried_out", review.code),
+    ]
+    assert await store.audit(after=2) == entries[2:]
