@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 from vertice.adaptive.advisories.store import Store
 from vertice.adaptive.config import Config
 from vertice.adaptive.execution.forges import propose
@@ -19,8 +21,9 @@ from vertice.adaptive.proof import reached
 from vertice.adaptive.remedy.model import Remedy, Unremedied
 from vertice.adaptive.remedy.plan import plan as plan_remedies
 from vertice.adaptive.remedy.releases import Releases
+from vertice.adaptive.review.decide import wanted_requirement
 from vertice.adaptive.review.evidence import WargameRecord, export, statement
-from vertice.adaptive.review.model import NewReview, Review
+from vertice.adaptive.review.model import NewReview, Review, Status
 from vertice.adaptive.review.store import ReviewStore
 from vertice.adaptive.scan import Scan, advisory_source, judge
 from vertice.adaptive.triage.codes import CodeRegistry
@@ -93,6 +96,23 @@ class LocalGround:
         found = find_probes([Path(folder) for folder in request.probes], packages=names)
         return {apv.code: probes_for(apv.advisory, found) for apv in apvs}
 
+    def all_probes(self, request: Request) -> tuple[Probe, ...]:
+        """Return every probe there is."""
+        return find_probes([Path(folder) for folder in request.probes])
+
+    def wanted(self, project: Path) -> tuple[tuple[str, str], ...]:
+        """Return (package, version or constraint) that reviewers of this project asked for and that was not tried."""
+
+        async def asked() -> tuple[tuple[str, str], ...]:
+            await upgrade(self.database_url)
+            async with Database.open(self.database_url) as database:
+                store = ReviewStore(database, home=self.home)
+                reviews = await store.find(status=[Status.changes_requested], project=project)
+            named = (Requirement(wanted_requirement(one.package, one.decisions[-1].wanted)) for one in reviews)
+            return tuple((requirement.name, str(requirement.specifier)) for requirement in named)
+
+        return asyncio.run(asked())
+
     def suite(self, request: Request) -> Suite:
         """Say how the project's tests are run."""
         return find_suite(self._snapshot(request), request.tests, request.tests_limits)
@@ -106,7 +126,7 @@ class LocalGround:
         proof = replace(proof, held=_held(request, proof.remedy))
         known = asyncio.run(self._review(key))
         if known is not None:
-            return replace(proof, **_names(known))
+            return _named(proof, known)
         rows = {row.apv: row for row in proof.apvs}
         apvs = tuple(rejudged(apv, reached(apv, rows[apv.code]).reachability) for apv in found.apvs if apv.code in rows)
         run = self.codes.run_code(date.fromisoformat(request.today))
@@ -142,7 +162,7 @@ class LocalGround:
             evidence_path=exported.path,
             summary=summary,
         )
-        return replace(proof, run=run, **_names(asyncio.run(self._create(new))))
+        return replace(_named(proof, asyncio.run(self._create(new))), run=run)
 
     def _remedies(
         self, request: Request, scan: Scan, apvs: tuple[Apv, ...], refuted: frozenset[tuple[str, str]]
@@ -223,12 +243,9 @@ def _held(request: Request, remedy: Remedy) -> str:
     )
 
 
-def _names(review: Review) -> dict[str, str]:
-    return {
-        "review": review.code,
-        "ref": review.proposal.ref if review.proposal else "",
-        "statement": str(review.evidence_path),
-    }
+def _named(proof: Proof, review: Review) -> Proof:
+    ref = review.proposal.ref if review.proposal else ""
+    return replace(proof, review=review.code, ref=ref, statement=str(review.evidence_path))
 
 
 def _summary(proof: Proof) -> str:

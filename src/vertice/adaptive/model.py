@@ -151,8 +151,8 @@ class Stage(StrEnum):
     building = "building"
     attacking = "attacking"
     testing = "testing"
-    judging = "judging"
-    proven = "proven"
+    proving = "proving"
+    done = "done"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +163,8 @@ class Step:
     text: str
     remedy: int = -1
     side: str = ""
+    detail: bool = False
+    """One of very many, for a display that moves."""
 
 
 def remedy_key(project: str, remedy: Remedy) -> str:

@@ -103,11 +103,12 @@ def _step(function: Callable[Concatenate["Heal", _P], _R]) -> Callable[Concatena
 
 @DBOS.dbos_class()
 class Heal(DBOSConfiguredInstance):
-    """The workflow. Make one, launch DBOS, start `run`."""
+    """The workflow. One instance a process, since a recovered workflow finds it by name; set `parts`, launch DBOS."""
 
-    def __init__(self, parts: Parts) -> None:
+    parts: Parts
+
+    def __init__(self) -> None:
         super().__init__("heal")
-        self.parts = parts
 
     @DBOS.workflow()
     def run(self, request: Request) -> Healed:
@@ -137,10 +138,14 @@ class Heal(DBOSConfiguredInstance):
         """Prove one remedy; where the wargame refutes a release that an advisory calls fixed, try the next one."""
         remedy, sites = plan.remedies[order], plan.sites[order]
         apvs = tuple(apv for code in remedy.apvs for apv in found.apvs if apv.code == code)
+        change = remedy.changes[0]
+        self._tell(Stage.proving, f"{change.package} {change.before} → {change.after}", order)
         probes = self.arm(request, apvs)
         name = f"{heal_id(request)}-{order}"
         before = _start(f"{name}-before", self.side, request, remedy.before, probes, Side.before, None, order)
-        baseline: WorkflowHandle[TestReport] = DBOS.retrieve_workflow(_baseline_id(request, remedy.before))
+        baseline: WorkflowHandle[TestReport] = DBOS.retrieve_workflow(
+            _baseline_id(request, remedy.before), existing_workflow=False
+        )
         tried: list[Attempt] = []
         refuted: frozenset[tuple[str, str]] = frozenset()
         while True:
@@ -222,7 +227,9 @@ class Heal(DBOSConfiguredInstance):
                 side=side,
                 repeats=request.repeats,
                 limits=request.limits,
-                seen=lambda run: self._tell(Stage.attacking, f"{run.probe} {run.case}: {run.outcome}", order, side),
+                seen=lambda run: self.parts.watch(
+                    Step(Stage.attacking, f"{run.probe} {run.case}: {run.outcome}", order, side, detail=True)
+                ),
             )
 
     @_step
@@ -238,7 +245,7 @@ class Heal(DBOSConfiguredInstance):
     def conclude(self, request: Request, found: Found, proof: Proof, order: int) -> Proof:
         """Leave the review waiting."""
         concluded = self.parts.ground.conclude(request, found, proof)
-        self._tell(Stage.proven, f"{proof.verdict.word}, {proof.verdict.grade}", order)
+        self._tell(Stage.done, f"{proof.verdict.word}, {proof.verdict.grade}", order)
         return concluded
 
     def _tell(self, stage: Stage, text: str, order: int = _BASELINE, side: str = "") -> None:

@@ -54,7 +54,7 @@ def open_store(home: Path, location: str | None) -> Store | None:
 
 
 def advisory_source(store: Store | None, folders: Sequence[Path], packages: frozenset[str]) -> AdvisorySource:
-    """Return the feed joined with the facts of the probes that name one of `packages`; without a feed, of all probes."""
+    """Return the feed joined with the facts of probes: of those that name one of `packages`; without a feed, of all."""
     found = find_probes(folders, packages=packages if store else None)
     return combine(store, [advisory for probe in found for advisory in probe.advisories])
 

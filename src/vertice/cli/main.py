@@ -12,7 +12,13 @@ from typing import IO
 import typer
 
 from vertice import __version__
-from vertice.cli import advisories, audit, evidence, heal, probe, review, scan
+from vertice.cli.advisories import app as advisories
+from vertice.cli.audit import app as audit
+from vertice.cli.evidence import app as evidence
+from vertice.cli.heal import heal
+from vertice.cli.probe import app as probe
+from vertice.cli.review import app as review
+from vertice.cli.scan import scan
 from vertice.kernel.errors import UnfinishedError, VerticeError, from_os_error
 from vertice.kernel.text import printable
 
@@ -28,13 +34,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 nothing at or above the threshold, 1 findings, 2 bad usage or input, 3 could not finish.",
 )
-app.command("scan")(scan.scan)
-app.command("heal")(heal.heal)
-app.add_typer(review.app, name="review")
-app.add_typer(probe.app, name="probe")
-app.add_typer(advisories.app, name="advisories")
-app.add_typer(evidence.app, name="evidence")
-app.add_typer(audit.app, name="audit")
+app.command("scan")(scan)
+app.command("heal")(heal)
+app.add_typer(review, name="review")
+app.add_typer(probe, name="probe")
+app.add_typer(advisories, name="advisories")
+app.add_typer(evidence, name="evidence")
+app.add_typer(audit, name="audit")
 
 
 @app.callback()
@@ -63,7 +69,7 @@ def main(argv: Sequence[str] | None = None, stdout: IO[str] | None = None, stder
             return _say(from_os_error(error, "working"), err)
         except (KeyboardInterrupt, typer.Abort):
             return _say(UnfinishedError("stopped by you", todo="Run it again to go on."), err)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 -- the last net: a person never sees a traceback
             if (shown := _usage(error)) is not None:
                 err.write(shown)
                 return 2

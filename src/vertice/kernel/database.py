@@ -10,8 +10,9 @@ nor write unseen. On SQLite a write transaction takes its lock at the start (BEG
 each other instead of failing half-way.
 """
 
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -186,6 +187,7 @@ def _parsed(url: str) -> URL:
 def _engine(url: URL) -> AsyncEngine:
     if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
         _make_parent(Path(url.database))
+        _try_sqlite(url)
     try:
         engine = create_async_engine(url)
     except (ModuleNotFoundError, NoSuchModuleError) as error:
@@ -208,14 +210,30 @@ def _make_parent(path: Path) -> None:
         raise from_os_error(error, "making the database's folder") from error
 
 
+def _try_sqlite(url: URL) -> None:
+    """Open the file once and close it again, so that a bad one is said here.
+
+    aiosqlite's thread for a connection that could not be opened may outlive the event loop and print a traceback.
+    """
+    try:
+        with closing(sqlite3.connect(url.database or "", timeout=_BUSY_MILLISECONDS / 1000)) as connection:
+            connection.execute("PRAGMA schema_version")
+    except sqlite3.Error as error:
+        raise _explained(str(error), url.render_as_string(hide_password=True)) from error
+
+
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     # Python's sqlite3 would open transactions by itself, at other moments than SQLAlchemy believes.
     connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.close()
+    try:
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.close()
+    except BaseException:
+        connection.close()  # the pool does not hold it yet: nobody else would end its thread
+        raise
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -236,20 +254,18 @@ class _Explained:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, DBAPIError):
-            raise self._explain(error) from error
+            raise _explained(str(error.orig), self._where) from error
         if isinstance(error, OSError):
             raise UnfinishedError(
                 f"cannot reach the database: {error}", where=self._where, todo="Is it running?"
             ) from error
 
-    def _explain(self, error: DBAPIError) -> VerticeError:
-        said = str(error.orig)
-        for part, kind, what, todo in _SQLITE_ERRORS:
-            if part in said:
-                return kind(what, where=self._where, todo=todo)
-        return UnfinishedError(
-            f"the database refused: {printable(said, limit=300)}", where=self._where, todo="Try it again."
-        )
+
+def _explained(said: str, where: str) -> VerticeError:
+    for part, kind, what, todo in _SQLITE_ERRORS:
+        if part in said:
+            return kind(what, where=where, todo=todo)
+    return UnfinishedError(f"the database refused: {printable(said, limit=300)}", where=where, todo="Try it again.")
 
 
 _SQLITE_ERRORS: tuple[tuple[str, type[VerticeError], str, str], ...] = (

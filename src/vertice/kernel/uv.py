@@ -3,7 +3,7 @@
 Who may write the cache. uv is fast because of its cache, but code that runs while uv holds a writable cache (the
 build of an sdist) could alter what others install later. So there are two kinds of run:
 
-- with the *shared* cache no foreign code runs at all: building is switched off (`UV_NO_BUILD`), the interpreter is a
+- with the *shared* cache no foreign code runs at all: building is switched off (`--no-build`), the interpreter is a
   base interpreter, and nothing of the caller's makes uv build despite that (it builds editable projects even then);
 - when a build is needed, uv runs again with building allowed and a cache that belongs to the caller's `domain` alone,
   or that is thrown away after the run when no domain is named. Such code can spoil nothing but its own domain.
@@ -50,12 +50,22 @@ UV_LIMITS = Limits(
 
 _FILE_LIMIT = 64 * 1024 * 1024
 _SCRATCH_AGE_SECONDS = 24 * 3600.0
+_WITHOUT_BUILD = (
+    ("pip", "compile"),
+    ("pip", "install"),
+    ("pip", "sync"),
+    ("lock",),
+    ("export",),
+    ("tree",),
+    ("audit",),
+)
+"""Commands that take `--no-build`."""
 _NO_BUILD = re.compile(r"building from source is disabled|Building source distributions .{0,80}is disabled", re.DOTALL)
 _WHEELLESS = re.compile(r"Wheels are required for `([A-Za-z0-9._-]+)`")
 _BUILD_FAILED = re.compile(r"Failed to build|build backend|Failed to prepare distributions|setup\.py|egg_info")
 _UNREACHABLE = re.compile(
     r"error sending request|client error \(Connect\)|dns error|tunnel error|operation timed out"
-    r"|HTTP status server error|Network connectivity is disabled|invalid peer certificate"
+    r"|returned a 40[13] |HTTP status server error|Network connectivity is disabled|invalid peer certificate"
 )
 _FETCHED = re.compile(r"https?://[^\s`)\"']+")
 _LOCAL_CODE = re.compile(r"(?m)^\s*(-e\b|--editable\b|\.|/|file:)|@\s*(file:|git\+|\.|/)")
@@ -130,11 +140,12 @@ class Uv:
         env: Mapping[str, str] | None = None,
         indexes: Sequence[str] = (),
         limits: Limits = UV_LIMITS,
+        offline: bool = False,
     ) -> Job:
         """Return a job in which `argv` finds uv at `UV`, the interpreter, the index, and settings that keep uv
         predictable."""
         settings = {
-            "HOME": "/tmp",
+            "HOME": "/tmp",  # noqa: S108 - inside the sandbox
             "UV_PYTHON": str(interpreter.path),
             "UV_PYTHON_DOWNLOADS": "never",
             "UV_NO_PROGRESS": "1",
@@ -142,6 +153,7 @@ class Uv:
             "UV_HTTP_TIMEOUT": "30",
             "NO_COLOR": "1",
             **index_settings(indexes or self.indexes),
+            **({"UV_OFFLINE": "1"} if offline else {}),
             **(env or {}),
         }
         return Job(
@@ -149,7 +161,7 @@ class Uv:
             mounts=(Mount(_uv_program(), UV), *_interpreter_mounts(interpreter), *mounts),
             files=dict(files or {}),
             env=settings,
-            network=Network.package_index,
+            network=Network.none if offline else Network.package_index,
             endpoints=self._endpoints(indexes),
             limits=limits,
         )
@@ -193,14 +205,12 @@ class Uv:
     ) -> UvResult:
         env = {"UV_CACHE_DIR": f"{STORE}/cache"}
         laid = {f"/work/{path}": data for path, data in files.items()}
-        if no_build:
-            env["UV_NO_BUILD"] = "1"
-        elif constraints:
+        if constraints:
             laid["/tmp/build-constraints.txt"] = "\n".join(constraints).encode()  # noqa: S108 - inside the sandbox
             env["UV_BUILD_CONSTRAINT"] = "/tmp/build-constraints.txt"  # noqa: S108 - inside the sandbox
         with self.scratch() as work:
             job = self.job(
-                (UV, *args),
+                (UV, *args, *(("--no-build",) if no_build else ())),
                 interpreter=interpreter,
                 mounts=(Mount(cache, f"{STORE}/cache", True), Mount(work, "/work", True), *mounts),
                 files=laid,
@@ -213,7 +223,7 @@ class Uv:
     def finish(self, job: Job) -> UvResult:
         """Run a job made by `job` and return its result, without files.
 
-        Raises UnfinishedError when it was stopped or the index could not be reached.
+        Raises UnfinishedError when it was stopped or the index, if it had a network, could not be reached.
         """
         outcome = self.sandbox.run(job)
         stdout, stderr = (text.decode("utf-8", "replace") for text in (outcome.stdout, outcome.stderr))
@@ -224,14 +234,16 @@ class Uv:
                 where=printable(" ".join(job.argv)[:200], limit=200),
                 todo="Run it again; if it stops there again, the limits of the sandbox are too low for this project.",
             )
-        if outcome.returncode != 0 and _UNREACHABLE.search(stderr):
+        if outcome.returncode != 0 and job.network is not Network.none and _UNREACHABLE.search(stderr):
             raise self._unreachable(stderr)
         return UvResult(outcome.returncode, stdout, stderr, {})
 
     def _unreachable(self, stderr: str) -> UnfinishedError:
         url = _FETCHED.search(stderr)
         where = url[0] if url else (self.indexes or ("https://pypi.org/simple",))[0]
-        reasons = [line.strip().removeprefix("cause: ") for line in stderr.splitlines() if line.strip()]
+        reasons = [
+            line.strip().removeprefix("cause: ").removeprefix("hint: ") for line in stderr.splitlines() if line.strip()
+        ]
         return UnfinishedError(
             f"the package index cannot be reached ({printable(reasons[-1], limit=160)})",
             where=printable(where, limit=200),
@@ -301,8 +313,11 @@ def constraint_attempts(given: Sequence[str]) -> tuple[tuple[str, ...], ...]:
 def runs_no_foreign_code(args: Sequence[str], files: Mapping[str, bytes]) -> bool:
     """Tell whether nothing in the arguments and files can make uv run project code while building is switched off.
 
-    uv builds editable and workspace projects even then, so whatever is not plainly static counts as code.
+    uv builds editable and workspace projects even then, so whatever is not plainly static counts as code, and so does a
+    command that knows no `--no-build` (the variable UV_NO_BUILD is not enough: `uv pip` passes over it).
     """
+    if not any(tuple(args[: len(command)]) == command for command in _WITHOUT_BUILD):
+        return False
     if any(arg.startswith(("-e", "--editable", "--with-editable", ".", "/")) for arg in args):
         return False
     if any(".." in PurePosixPath(path).parts for path in files):

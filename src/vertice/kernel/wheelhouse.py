@@ -1,8 +1,8 @@
 """Wheels of releases that exist as source only: each is built once, alone, and kept.
 
-Building an sdist runs its code. So each is built in a sandbox job of its own whose cache is in memory and gone afterwards; the
-one thing taken out is a wheel that bears the name and version it was built for, copied by us once every process of the job is
-gone. Nothing it did can reach another package. Installing from such wheels runs no code.
+Building an sdist runs its code. So each is built in a sandbox job of its own whose cache is in memory and gone
+afterwards; the one thing taken out is a wheel that bears the name and version it was built for, copied by us once
+every process of the job is gone. Nothing it did can reach another package. Installing from such wheels runs no code.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ find /tmp/cache/sdists-v* -name '*.whl' -type f -exec cp {{}} /out/ ';'
 """Installs the one package from source and takes the wheel uv made on the way out of its cache."""
 
 
-class BuildFailed(UnfinishedError):
+class BuildFailed(UnfinishedError):  # noqa: N818 - says what happened, as the branch it derives from does
     """Catch me for a release that has no wheel here and whose sdist does not build."""
 
     code = "build-failed"
@@ -78,8 +78,7 @@ class Wheelhouse:
 
         Raises BuildFailed with the end of the build's output when no attempt builds.
         """
-        parts = [name, version, interpreter.version, str(interpreter.path), *sorted(hashes), "", *build_constraints, "", *indexes]
-        folder = self._home / "wheels" / hashlib.sha256("\n".join(parts).encode()).hexdigest()[:40]
+        folder = self._folder(name, version, interpreter, hashes, build_constraints, indexes)
         with exclusive(self._home / "locks" / f"wheel-{folder.name}.lock"):
             kept = _kept(folder)
             if kept is not None:
@@ -94,8 +93,43 @@ class Wheelhouse:
                 f"has no wheel for Python {interpreter.minor} and does not build from source: "
                 f"{output_tail(failed.stderr if failed else '')}",
                 where=printable(f"{name}=={version}"),
-                todo="Give build constraints that suit its age, or install the compiler or library that the output names.",
+                todo="Give build constraints that suit its age, or install the compiler or library it asks for.",
             )
+
+    def kept(
+        self,
+        name: str,
+        version: str,
+        *,
+        interpreter: Interpreter,
+        hashes: Sequence[str] = (),
+        build_constraints: Sequence[str] = (),
+        indexes: Sequence[str] = (),
+    ) -> BuiltWheel | None:
+        """Return the wheel when `wheel` with the same arguments built it before."""
+        return _kept(self._folder(name, version, interpreter, hashes, build_constraints, indexes))
+
+    def _folder(
+        self,
+        name: str,
+        version: str,
+        interpreter: Interpreter,
+        hashes: Sequence[str],
+        constraints: Sequence[str],
+        indexes: Sequence[str],
+    ) -> Path:
+        parts = [
+            name,
+            version,
+            interpreter.version,
+            str(interpreter.path),
+            *sorted(hashes),
+            "",
+            *constraints,
+            "",
+            *indexes,
+        ]
+        return self._home / "wheels" / hashlib.sha256("\n".join(parts).encode()).hexdigest()[:40]
 
     def _attempt(
         self,

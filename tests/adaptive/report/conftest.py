@@ -65,7 +65,7 @@ def apvs() -> tuple[Apv, ...]:
                 "GHSA-f96h-pmfr-66vw",
                 "starlette",
                 aliases=("CVE-2024-47874",),
-                summary="\x1b[31mred\x1b[0m [bold]not markup[/bold] \u202e a form part without a file name takes memory",
+                summary="\x1b[31mred\x1b[0m [bold]not markup[/bold] \u202e a form part without a name takes memory",
                 severity=Severity.high,
                 cvss=8.7,
                 cvss_vector="CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:N/VI:N/VA:H/SC:N/SI:N/SA:N",

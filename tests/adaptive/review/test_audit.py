@@ -18,19 +18,20 @@ TAMPERINGS = {
     "the last entry is removed": ("DELETE FROM audit_entries WHERE seq=4", 4, "cut off"),
     "every entry is removed": ("DELETE FROM audit_entries", 1, "cut off"),
     "two entries are swapped": (
-        "UPDATE audit_entries SET seq=99 WHERE seq=2; UPDATE audit_entries SET seq=2 WHERE seq=3;"
-        "UPDATE audit_entries SET seq=3 WHERE seq=99",
+        """UPDATE audit_entries SET seq=99 WHERE seq=2; UPDATE audit_entries SET seq=2 WHERE seq=3;
+        UPDATE audit_entries SET seq=3 WHERE seq=99""",
         2,
         "does not follow",
     ),
     "an entry is inserted at the end": (
-        "INSERT INTO audit_entries SELECT 5, at, actor, action, subject, payload, hash, hash FROM audit_entries WHERE seq=4",
+        """INSERT INTO audit_entries SELECT 5, at, actor, action, subject, payload, hash, hash
+        FROM audit_entries WHERE seq=4""",
         5,
         "was changed",
     ),
     "the tail is cut and the head row mended": (
-        "DELETE FROM audit_entries WHERE seq>2; UPDATE audit_head SET seq=2,"
-        "hash=(SELECT hash FROM audit_entries WHERE seq=2)",
+        """DELETE FROM audit_entries WHERE seq>2;
+        UPDATE audit_head SET seq=2, hash=(SELECT hash FROM audit_entries WHERE seq=2)""",
         3,
         "cut off at the end: 4 were anchored",
     ),
@@ -54,8 +55,8 @@ TAMPERINGS = {
     ),
     "a review's time is garbage": ("UPDATE apv_reviews SET created_at='soon'", None, "cannot be read"),
     "an APV is added to a review": (
-        "INSERT INTO apv_review_apvs SELECT review_id, 'APV-X', 1, advisory_id, severity, package_name,"
-        "package_version, summary FROM apv_review_apvs LIMIT 1",
+        """INSERT INTO apv_review_apvs SELECT review_id, 'APV-X', 1, advisory_id, severity, package_name,
+        package_version, summary FROM apv_review_apvs LIMIT 1""",
         None,
         "added past the store",
     ),

@@ -1,7 +1,7 @@
 """The store: idempotent creation, optimistic decisions, one transaction per call."""
 
 import asyncio
-import multiprocessing
+import sys
 from pathlib import Path
 
 import pytest
@@ -81,6 +81,19 @@ async def test_another_projects_review_is_not_superseded(store, samples):
     await store.create(samples.a_new_review("run-1", apvs=(old,), root="/srv/a"))
     await store.create(samples.a_new_review("run-2", apvs=(samples.an_apv("APV-20261121-002"), old), root="/srv/b"))
     assert (await store.get("APV-20261121-001")).status is Status.pending
+
+
+async def test_a_code_of_another_project_is_refused_not_mixed(store, samples):
+    await store.create(samples.a_new_review("run-1", root="/srv/a"))
+    with pytest.raises(ConflictError, match="belongs to another project"):
+        await store.create(samples.a_new_review("run-2", root="/srv/b"))
+
+
+async def test_a_key_finds_its_review_at_any_revision(store, samples):
+    await store.create(samples.a_new_review("run-1"))
+    second = await store.create(samples.a_new_review("run-2"))
+    assert await store.with_key("run-1") == await store.with_key("run-2") == second
+    assert await store.with_key("run-3") is None
 
 
 async def test_any_apv_of_a_remedy_finds_its_review(store, samples):
@@ -164,40 +177,37 @@ async def test_of_two_deciders_on_one_version_one_loses_with_a_clear_error(store
     assert (await store.verify()).ok
 
 
-def _decide(url: str, home: str, code: str, number: int, results) -> None:
-    async def main() -> str:
-        from vertice.adaptive.review.model import Decision, Reviewer
+DECIDER = """
+import asyncio, sys
+from pathlib import Path
+from vertice.adaptive.review.decide import ConflictError, Standing
+from vertice.adaptive.review.model import Decision, DecisionKind, Reviewer
+from vertice.adaptive.review.store import ReviewStore
+from vertice.kernel.database import Database
 
-        async with Database.open(url) as database:
-            store = ReviewStore(database, home=Path(home))
-            try:
-                await store.record_decision(
-                    code,
-                    Decision(DecisionKind.reject, "Not worth the risk.", Reviewer(f"R{number}", "r@example.org")),
-                    expected_version=1,
-                    standing=Standing(None, None),
-                )
-            except ConflictError:
-                return "lost"
-            return "won"
+async def main(url, home, code, name):
+    decision = Decision(DecisionKind.reject, "Not worth the risk.", Reviewer(name, "r@example.org"))
+    async with Database.open(url) as database:
+        store = ReviewStore(database, home=Path(home))
+        try:
+            await store.record_decision(code, decision, expected_version=1, standing=Standing(None, None))
+        except ConflictError:
+            return "lost"
+        return "won"
 
-    results.put(asyncio.run(main()))
+print(asyncio.run(main(*sys.argv[1:])))
+"""
 
 
 async def test_of_four_processes_that_decide_at_once_one_wins(store, samples, url, home):
     review = await store.create(samples.a_new_review())
-    context = multiprocessing.get_context("spawn")
-    results = context.Queue()
     workers = [
-        context.Process(target=_decide, args=(url, str(home), review.code, number, results)) for number in range(4)
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-c", DECIDER, url, str(home), review.code, f"R{number}", stdout=asyncio.subprocess.PIPE
+        )
+        for number in range(4)
     ]
-    for worker in workers:
-        worker.start()
-    said = sorted([await asyncio.to_thread(results.get, True, 60) for _ in workers])
-    for worker in workers:
-        worker.join()
-    results.close()
-    results.join_thread()
+    said = sorted([(await worker.communicate())[0].decode().strip() for worker in workers])
     assert said == ["lost", "lost", "lost", "won"]
     assert (await store.verify()).ok
 

@@ -55,7 +55,14 @@ def place(checkout: Checkout, objects: Git, *, old: Mapping[str, Entry | None], 
         kept = stat.S_IMODE(file.stat().st_mode) if file.exists() else mode
         write_atomic(file, content, mode=kept)
     lines = "".join(f"{entry.mode} {entry.blob}\t{path}\0" for path, entry in sorted(new.items()))
-    checkout.git.run("update-index", "-z", "--add", "--index-info", stdin=lines.encode(errors="surrogateescape"))
+    # Writing an index hashes files that changed in the same second again, through the repository's clean filter if git
+    # knew of it: so it is written with our own configuration.
+    index = checkout.git.text("rev-parse", "--path-format=absolute", "--git-path", "index")
+    objects.run(
+        "update-index", "-z", "--add", "--index-info",
+        stdin=lines.encode(errors="surrogateescape"),
+        env={"GIT_INDEX_FILE": index, "GIT_WORK_TREE": str(checkout.root)},
+    )  # fmt: skip
 
 
 def _refuse_unfinished(checkout: Checkout) -> None:

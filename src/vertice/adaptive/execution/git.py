@@ -2,7 +2,7 @@
 
 A repository's own configuration can name programs: hooks, fsmonitor, clean/smudge filters, merge and textconv drivers.
 So objects are read and made through a *scratch* git folder of ours, with no configuration but ours, that borrows the
-repository's object store. In the repository itself only refs and index entries are read and set, with hooks and
+repository's object store. The repository itself is asked for refs and index entries and has refs set, with hooks and
 fsmonitor off; nothing of that runs a filter or a driver.
 """
 

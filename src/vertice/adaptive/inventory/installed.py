@@ -168,22 +168,24 @@ def _origin(path: Path) -> tuple[str, bool]:
 
 
 def _graph(found: Mapping[str, _Distribution], version: str) -> Graph:
-    """Return who requires whom; direct is what was asked for by name, and what nothing else requires."""
-    edges: dict[Key, dict[str, list[Edge]]] = {one.key: _edges(one, found, version) for one in found.values()}
-    needed = {edge.target for lists in edges.values() for edge in lists[""]}
-    needed |= {
-        target.target
-        for lists in edges.values()
-        for edge in lists[""]
-        for extra in edge.extras
-        for target in edges[edge.target].get(extra, ())
-    }
-    direct = [one for one in found.values() if not one.own and (one.requested or one.key not in needed)]
-    by_own = {
-        edge.target for one in found.values() if one.own for edges_of in edges[one.key].values() for edge in edges_of
-    }
-    roots = {one.key for one in direct} | {key for key in by_own if not found[key[0]].own}
-    return Graph(tuple(Edge(key) for key in sorted(roots)), edges)
+    """Return who requires whom; direct is what was asked for by name, and what nothing else requires.
+
+    The REQUESTED mark (PEP 376) tells nothing where an installer puts it on everything, as `uv sync` does.
+    """
+    edges = {one.key: _edges(one, found, version) for one in found.values()}
+    needed = _needed(edges)
+    marked = any(not found[name].requested for name, _ in needed)
+    own = {one.key for one in found.values() if one.own}
+    roots = {one.key for one in found.values() if one.key not in needed or (marked and one.requested)}
+    roots |= {edge.target for key in own for lists in edges[key].values() for edge in lists}
+    return Graph(tuple(Edge(key) for key in sorted(roots - own)), edges)
+
+
+def _needed(edges: Mapping[Key, Mapping[str, list[Edge]]]) -> set[Key]:
+    """Return what packages require, also through the extras that they ask of one another."""
+    plain = [edge for lists in edges.values() for edge in lists[""]]
+    through = [more for edge in plain for extra in edge.extras for more in edges[edge.target].get(extra, ())]
+    return {edge.target for edge in (*plain, *through)}
 
 
 def _edges(one: _Distribution, found: Mapping[str, _Distribution], version: str) -> dict[str, list[Edge]]:

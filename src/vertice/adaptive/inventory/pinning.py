@@ -181,7 +181,7 @@ def _roots(asked: Sequence[Requirement], versions: dict[str, list[Key]], *, by_f
     for one in asked:
         sources = _own_sources(one, versions)
         if by_file or sources is not None:
-            dev = one.dev or bool(sources and all(is_dev(source) for source in sources if source))
+            dev = one.dev or bool(sources and all(is_dev(source) for source in sources))
             keys = [(one.name, one.pin)] if one.pin else versions.get(one.name, [])
             roots += [Edge(key, one.extras, one.marker, dev) for key in keys]
     return tuple(roots)
@@ -193,8 +193,8 @@ def _own_sources(one: Requirement, versions: dict[str, list[Key]]) -> list[str] 
     if not via:
         return []
     own = [match[1] or "" for part in via if (match := _OWN_SOURCE.fullmatch(part))]
-    others = [part for part in via if not _OWN_SOURCE.fullmatch(part) and _parent(part) not in versions]
-    return own + ["" for _ in others] if own or others else None
+    known = any(_parent(part) in versions for part in via)
+    return own or (None if known else [])
 
 
 def _edges(annotated: Sequence[Requirement], versions: dict[str, list[Key]]) -> dict[Key, dict[str, list[Edge]]]:

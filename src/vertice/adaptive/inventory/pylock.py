@@ -33,7 +33,7 @@ def read_pylock(root: Path, file: str, ground: Ground, pyproject: Pyproject) -> 
     nodes: dict[Key, Node] = {}
     warnings = []
     for package, line in zip(packages, lines, strict=True):
-        node = _node(package, file, line)
+        node = _node(package, file, line, lock.texts("default-groups"))
         nodes[node.key] = node
         if not node.component:
             why = next((why for kind, why in _NO_RELEASE.items() if kind in package), "it has no version")
@@ -62,7 +62,7 @@ def _key(package: Table) -> Key:
     return name_of(package.text("name"), package.where), version_of(version, package.where) if version else ""
 
 
-def _node(package: Table, file: str, line: int) -> Node:
+def _node(package: Table, file: str, line: int, default_groups: tuple[str, ...]) -> Node:
     key = _key(package)
     marker = marker_of(package.text_or("marker", ""), package.where)
     archives = [*package.tables("wheels"), *([package.table("sdist")] if "sdist" in package else [])]
@@ -71,7 +71,7 @@ def _node(package: Table, file: str, line: int) -> Node:
         ((file, line),),
         hashes=tuple(digest for archive in archives for digest in _hashes(archive)),
         marker=always_chosen(marker),
-        dev=only_in_groups(marker) if marker else None,
+        dev=only_in_groups(marker, default_groups) if marker else None,
         component=bool(key[1]) and not any(kind in package for kind in _NO_RELEASE),
     )
 

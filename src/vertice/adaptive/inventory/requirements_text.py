@@ -19,7 +19,7 @@ MAX_LINE = 256 * 1024
 _PLAIN_PIN = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)==([A-Za-z0-9](?:[A-Za-z0-9.!+_-]*[A-Za-z0-9])?)")
 _PIN = re.compile(
     r"""([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[([^\]]*)\])?\s*(===?)\s*([A-Za-z0-9](?:[A-Za-z0-9.!+_-]*[A-Za-z0-9])?)
-        \s*(?:;(.*))?""",
+        \s*(?:;(.+))?""",
     re.VERBOSE,
 )
 _COMMENT = re.compile(r"(?:^|\s)#(.*)$")

@@ -56,7 +56,6 @@ class Case:
             locked=self.locked,
             overrides=self.document.overrides,
             python=self.python,
-            indexes=self.manifest.lock.indexes,
             universal=self.document.universal,
         )
 
@@ -94,7 +93,6 @@ def open_case(project: Project, manifest: Manifest, apvs: tuple[Apv, ...], rules
         locked=locked,
         overrides=document.overrides,
         python=python,
-        indexes=manifest.lock.indexes,
         universal=document.universal,
         newest=True,
     )

@@ -20,8 +20,8 @@ from vertice.adaptive.remedy.diff import unified_diff
 from vertice.adaptive.remedy.documents.model import Move, Written
 from vertice.adaptive.remedy.facts import facts_of
 from vertice.adaptive.remedy.model import Remedy, Unremedied
-from vertice.adaptive.remedy.releases import Releases
-from vertice.adaptive.remedy.resolver import Runner
+from vertice.adaptive.remedy.releases import Release, Releases
+from vertice.adaptive.remedy.resolver import Runner, Uv
 from vertice.adaptive.remedy.search import Proposal, Target, proposals
 from vertice.adaptive.remedy.verify import Checked, check
 from vertice.adaptive.remedy.words import why
@@ -52,7 +52,7 @@ def plan(
     project: Project,
     apvs: Sequence[Apv],
     *,
-    uv: Runner,
+    uv: Uv,
     source: AdvisorySource,
     releases: Releases,
     refuted: frozenset[tuple[str, str]] = frozenset(),
@@ -75,7 +75,8 @@ def plan(
     Raises InputError when what is `wanted` does not exist, does not resolve or stays affected; UnfinishedError when the
     index cannot be reached or uv does not run.
     """
-    tools = Tools(uv, source, releases, read or _reader(uv), is_affected)
+    runner = Runner(uv, str(project.root.absolute()))
+    tools = Tools(runner, source, releases, read or _reader(runner), is_affected)
     asked = _specifiers(wanted or {})
     base = Rules(
         refuted=frozenset((canonicalize_name(name), version) for name, version in refuted),
@@ -87,9 +88,12 @@ def plan(
     for manifest in project.manifests:
         mine = _of(manifest, apvs)
         if mine:
-            found += _manifest(project, manifest, mine, replace(base, python=_python(manifest)), tools)
+            rules = replace(base, python=_python(manifest))
+            mine_tools = replace(tools, uv=replace(runner, indexes=manifest.lock.indexes))
+            found += _manifest(project, manifest, mine, rules, mine_tools)
     if facts:
-        found = _with_facts(found, releases, now)
+        python = _python(project.manifests[0]) if project.manifests else ""
+        found = _with_facts(found, releases, now, python)
     rank = {apv.code: (apv.priority, index) for index, apv in enumerate(apvs)}
     return tuple(sorted(found, key=lambda one: min(rank[code] for code in _codes(one))))
 
@@ -108,10 +112,10 @@ def _codes(one: Remedy | Unremedied) -> tuple[str, ...]:
     return one.apvs if isinstance(one, Remedy) else (one.apv,)
 
 
-def _reader(uv: Runner) -> Callable[[Path], Project]:
+def _reader(runner: Runner) -> Callable[[Path], Project]:
     from vertice.adaptive.inventory.reader import read_project
 
-    return lambda root: read_project(root, uv=lambda: uv)
+    return lambda root: read_project(root, uv=lambda: runner)
 
 
 def _specifiers(wanted: Mapping[str, str]) -> dict[str, SpecifierSet]:
@@ -134,9 +138,11 @@ def _of(manifest: Manifest, apvs: Sequence[Apv]) -> tuple[Apv, ...]:
     return tuple(sorted(mine, key=lambda apv: apv.priority))
 
 
-def _with_facts(found: Sequence[Remedy | Unremedied], releases: Releases, now: datetime) -> list[Remedy | Unremedied]:
+def _with_facts(
+    found: Sequence[Remedy | Unremedied], releases: Releases, now: datetime, python: str
+) -> list[Remedy | Unremedied]:
     changes = tuple(change for one in found if isinstance(one, Remedy) for change in one.changes if change.after)
-    known = facts_of(changes, releases, now)
+    known = facts_of(changes, releases, now, python=python)
     return [
         replace(one, facts=tuple(known[change] for change in one.changes if change in known))
         if isinstance(one, Remedy)
@@ -242,8 +248,10 @@ def _solve(case: Case, groups: tuple[Group, ...]) -> _Solved | str:
 
 
 def _target(case: Case, name: str, version: str, tier: Tier) -> Target:
-    known = tuple(release.version for release in case.tools.releases.of(name) or ())
-    return Target(name, version, tier, known)
+    known = case.tools.releases.of(name) or ()
+    in_use = case.tools.releases.release(name, version)
+    built = in_use is not None and not in_use.wheel_for(case.python)
+    return Target(name, version, tier, tuple(release.version for release in known), built)
 
 
 def _tiers(case: Case, name: str, version: str) -> tuple[Tier, ...] | str:
@@ -256,6 +264,7 @@ def _tiers(case: Case, name: str, version: str) -> tuple[Tier, ...] | str:
         return f"the package index does not know {name}"
     advisories = case.advisories.get(name, ())
     rules = case.rules
+    releases = _installable(releases, current, rules.python)
     found = tiers(name, current, releases, advisories, rules=rules, is_affected=is_affected)
     asked = (rules.wanted or {}).get(name)
     if found:
@@ -273,6 +282,14 @@ def _tiers(case: Case, name: str, version: str) -> tuple[Tier, ...] | str:
     return (
         f"{name} {fixed} would fix it, but is refuted, too young, a pre-release or not for Python {rules.python or '?'}"
     )
+
+
+def _installable(releases: tuple[Release, ...], current: Version, python: str) -> tuple[Release, ...]:
+    """Leave out releases that would have to be built, if the one in use comes as a wheel and others do as well."""
+    if not any(release.version == current and release.wheel_for(python) for release in releases):
+        return releases
+    wheels = tuple(release for release in releases if release.wheel_for(python))
+    return wheels if any(release.version > current for release in wheels) else releases
 
 
 def _why_not(case: Case, name: str, current: Version, asked: SpecifierSet) -> str:
@@ -310,7 +327,7 @@ def _tried(
 ) -> _Solved | str:
     move, reason = proposal.move, ""
     for _ in range(MAX_AVOIDED):
-        written = case.document.write(move, case.tools.releases.release, case.tools.uv)
+        written = case.document.write(move, case.tools.releases, case.tools.uv)
         if written.problem:
             return written.problem
         checked = check(case, move, written, accepted)

@@ -8,16 +8,21 @@ import hashlib
 import html.parser
 import json
 import os
+import platform
 import re
 import ssl
+import threading
 import time
 import urllib.parse
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.tags import Tag, compatible_tags, cpython_tags
 from packaging.utils import (
     InvalidSdistFilename,
     InvalidWheelFilename,
@@ -83,13 +88,29 @@ class Release:
         """RFC 3339 time of the first file, "" when the index does not say."""
         return min((file.upload_time for file in self.files if file.upload_time), default="")
 
+    def wheel_for(self, python: str) -> bool:
+        """Say whether CPython `python` (`3.11`; "": ours) on this platform installs a wheel of it."""
+        names = (file.filename for file in self.files if file.wheel and not file.yanked)
+        return any(parse_wheel_filename(name)[3] & _tags(python) for name in names)
+
     def supports(self, python: str) -> bool:
         """Say whether a file that is not yanked allows Python `python` (`3.11`); "" allows everything."""
         return not python or any(_allows(file.requires_python, python) for file in self.files if not file.yanked)
 
 
+@lru_cache(maxsize=8)
+def _tags(python: str) -> frozenset[Tag]:
+    """Return what a CPython of that version takes on this platform."""
+    version = tuple(int(part) for part in (python or platform.python_version()).split(".")[:2])
+    interpreter = f"cp{''.join(str(part) for part in version)}"
+    return frozenset({*cpython_tags(version), *compatible_tags(version, interpreter)})
+
+
 class Releases:
-    """Asks one index, and remembers: in memory for its own life, in `cache` (a folder) for ten minutes and by ETag."""
+    """Asks one index, and remembers: in memory for its own life, in `cache` (a folder) for ten minutes and by ETag.
+
+    Threads may share it; connections are closed with it.
+    """
 
     def __init__(
         self,
@@ -107,6 +128,7 @@ class Releases:
         self._clock = clock
         self._known: dict[str, tuple[Release, ...] | None] = {}
         self._client: httpx.Client | None = None
+        self._starting = threading.Lock()
 
     def of(self, package: str) -> tuple[Release, ...] | None:
         """Return the releases of `package`, lowest version first; None when the index does not know it.
@@ -148,11 +170,6 @@ class Releases:
             ) from error
         raise AssertionError("stamina returns or raises")
 
-    def close(self) -> None:
-        """Close connections."""
-        if self._client is not None:
-            self._client.close()
-
     def _get(self, url: str, limit: int, headers: dict[str, str]) -> "Answer | None":
         with self._connected().stream("GET", url, headers=headers) as response:
             if response.status_code in {404, 410}:
@@ -169,10 +186,13 @@ class Releases:
     def _connected(self) -> "httpx.Client":
         import httpx
 
-        if self._client is None:
+        with self._starting:
+            if self._client is not None:
+                return self._client
             self._client = httpx.Client(
                 verify=_trust(), timeout=self._timeout, follow_redirects=True, headers={"User-Agent": "vertice"}
             )
+            weakref.finalize(self, self._client.close)
         return self._client
 
     def _read(self, name: str) -> tuple[Release, ...] | None:

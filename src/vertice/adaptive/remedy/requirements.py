@@ -1,8 +1,8 @@
 """Requirement files at the level of characters: where each version and hash stands, and how to replace just that.
 
 The parser never builds a line anew. It makes a *mask* of the text, equally long, in which comments and continuations
-are blanks, finds the parts of every requirement in the mask, and gives their offsets in the original. So whatever is not
-replaced survives: comments, order, blank lines, markers, continuation lines, CRLF, BOM, a missing final newline.
+are blanks, finds the parts of every requirement in the mask, and gives their offsets in the original. So whatever is
+not replaced survives: comments, order, blank lines, markers, continuation lines, CRLF, BOM, a missing final newline.
 Comments and joined lines follow pip (`pip._internal.req.req_file`).
 """
 

@@ -15,7 +15,7 @@ from packaging.version import Version
 
 from vertice.kernel.text import printable
 
-__all__ = ["Asked", "Conflict", "Question", "Runner", "Solution", "conflict_text", "solve"]
+__all__ = ["Asked", "Conflict", "Question", "Runner", "Solution", "Uv", "conflict_text", "solve"]
 
 _TREE = re.compile(r"[\u2500-\u257f\u25b6\u00d7]+")
 _LINE = re.compile(
@@ -47,12 +47,32 @@ class Ran(Protocol):
         ...
 
 
-class Runner(Protocol):
-    """Runs uv (`vertice.kernel.uv.Uv`)."""
+class Uv(Protocol):
+    """What is needed of `vertice.kernel.uv.Uv`."""
 
-    def run(self, args: Sequence[str], *, files: Mapping[str, bytes]) -> Ran:
+    def run(self, args: Sequence[str], *, files: Mapping[str, bytes], indexes: Sequence[str], domain: str) -> Ran:
         """Run `uv ARGS` in a scratch folder that holds `files`."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """uv with the indexes of one manifest, and one build cache for all that is asked about one project."""
+
+    uv: Uv
+    domain: str
+    indexes: tuple[str, ...] = ()
+
+    def run(
+        self,
+        args: Sequence[str],
+        *,
+        files: Mapping[str, bytes],
+        indexes: Sequence[str] = (),
+        domain: str = "",  # noqa: ARG002 - a copy of the project in another folder is the same project
+    ) -> Ran:
+        """Run `uv ARGS` in a scratch folder that holds `files`."""
+        return self.uv.run(args, files=files, indexes=tuple(indexes) or self.indexes, domain=self.domain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +111,6 @@ class Question:
     """(name, version) that must not come out."""
     overrides: tuple[str, ...] = ()
     python: str = ""
-    indexes: tuple[str, ...] = ()
     universal: bool = False
     newest: bool = False
     """Take the highest of what is not held, not the lowest."""
@@ -140,17 +159,14 @@ def _ask(question: Question, uv: Runner) -> Solution | Conflict:
     args = ["pip", "compile", "in.txt", "--constraints", "constraints.txt", "--overrides", "overrides.txt"]
     args += ["--no-header", "--annotation-style", "line", "--no-sources", "--no-progress", "--color", "never"]
     args += ["--resolution", "highest" if question.newest else "lowest"]
-    args += flags(question.python, question.indexes, universal=question.universal)
+    args += flags(question.python, universal=question.universal)
     ran = uv.run(args, files=files)
     return _read(ran.stdout) if ran.returncode == 0 else Conflict(conflict_text(ran.stderr))
 
 
-def flags(python: str, indexes: Sequence[str], *, universal: bool = False) -> list[str]:
-    """Return the options of `uv pip compile` for a Python version and indexes (the first is the default index)."""
-    args = ["--python-version", python] if python else []
-    args += ["--universal"] if universal else []
-    args += ["--default-index", indexes[0]] if indexes else []
-    return args + [part for index in indexes[1:] for part in ("--index", index)]
+def flags(python: str, *, universal: bool) -> list[str]:
+    """Return the options of `uv pip compile` for a Python version, and for every platform when `universal`."""
+    return [*(["--python-version", python] if python else []), *(["--universal"] if universal else [])]
 
 
 def _root(root: Asked, question: Question) -> str:

@@ -27,6 +27,9 @@ class Target:
     tier: Tier
     known: tuple[Version, ...]
     """Every version on the index."""
+    built: bool = False
+    """The release in use has no wheel here, so the lowest one is tried though it may have none either: uv, which may
+    not build where it has a choice, would pass over it."""
 
     @property
     def specifier(self) -> str:
@@ -66,31 +69,39 @@ class _Attempt:
     override: bool = False
 
 
+_AS_IT_IS = _Attempt(fixed=True, free=frozenset())
+"""All else stays, and no constraint is touched."""
+
+
 def proposals(case: Case, targets: Mapping[str, Target], wanted: Mapping[str, str]) -> Search:
     """Return every way found. The first, where all else stays and no constraint is touched, ends the search.
 
     `wanted` holds what a reviewer asked of packages that are no targets (PEP 503 name -> specifier).
     """
     search = Search()
-    for attempt in _attempts(case, targets, wanted):
+    exact = {
+        name: replace(one, tier=replace(one.tier, versions=one.tier.versions[:1])) for name, one in targets.items()
+    }
+    attempts = [(exact, _AS_IT_IS)] if any(one.built for one in targets.values()) else []
+    for tried, attempt in [*attempts, *((targets, attempt) for attempt in _attempts(case, targets))]:
         if attempt.override and search.proposals and case.document.override_last:
             break
-        found = _ask(case, targets, wanted, attempt)
+        found = _ask(case, tried, wanted, attempt)
         if isinstance(found, str):
             search.conflicts.append(found)
         elif all(found.move != other.move for other in search.proposals):
             search.proposals.append(found)
-            if attempt == _Attempt(fixed=True, free=frozenset()):
+            if attempt == _AS_IT_IS:
                 break
     order = list(Strategy)
     search.proposals.sort(key=lambda one: (one.size, order.index(one.strategy)))
     return search
 
 
-def _attempts(case: Case, targets: Mapping[str, Target], wanted: Mapping[str, str]) -> Iterator[_Attempt]:
+def _attempts(case: Case, targets: Mapping[str, Target]) -> Iterator[_Attempt]:
     mine = frozenset(targets)
     limited = {one.name for one in (*case.document.roots, *case.document.constraints) if one.specifier}
-    yield _Attempt(fixed=True, free=frozenset())
+    yield _AS_IT_IS
     if mine & limited:
         yield _Attempt(fixed=True, free=mine)
     yield _Attempt(fixed=False, free=frozenset())
@@ -98,7 +109,7 @@ def _attempts(case: Case, targets: Mapping[str, Target], wanted: Mapping[str, st
         yield _Attempt(fixed=False, free=mine)
     if limited - mine:
         yield _Attempt(fixed=False, free=None)
-    if case.document.overridable and not wanted:
+    if case.document.overridable:
         yield _Attempt(fixed=True, free=mine, override=True)
 
 

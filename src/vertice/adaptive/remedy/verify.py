@@ -46,9 +46,6 @@ class Failed:
 def check(case: Case, move: Move, written: Written, accepted: frozenset[str]) -> Checked | Failed:
     """Resolve and read the edited project; `accepted` are ids of new advisories that cannot be helped."""
     files = {**case.document.files, **{edit.path: edit.after for edit in written.edits}}
-    problem = case.document.check(files, case.tools.uv)
-    if problem:
-        return Failed(f"the edited files do not resolve: {problem}")
     try:
         manifest = _read_again(case, files)
     except VerticeError as error:
@@ -57,6 +54,9 @@ def check(case: Case, move: Move, written: Written, accepted: frozenset[str]) ->
         return Failed(f"the edited files cannot be read: {error}")
     if manifest is None:
         return Failed("the edited files hold no manifest any more")
+    problem = case.document.check(files, manifest.lock, case.tools.uv)
+    if problem:
+        return Failed(f"the edited files do not resolve: {problem}")
     return _compare(case, move, manifest, accepted)
 
 

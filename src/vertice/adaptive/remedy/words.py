@@ -16,10 +16,12 @@ def why(
 ) -> str:
     """Return one sentence: why this change and no smaller one."""
     targets = [change for change in checked.changes if change.package in proposal.move.targets]
-    names = " and ".join(f"{change.package} {change.after}" for change in targets)
-    parts = [
-        f"{names} {'is' if len(targets) == 1 else 'are'} the lowest that no known advisory matches and that resolves"
-    ]
+    lowest = " and ".join(f"{name} {proposal.move.changes[name][1]}" for name in sorted(proposal.move.targets))
+    verb = "is" if len(proposal.move.targets) == 1 else "are"
+    parts = [f"{lowest} {verb} the lowest that no known advisory matches and that resolves"]
+    today = [one for one in targets if one.after and one.after != proposal.move.changes[one.package][1]]
+    if today:
+        parts.append(f"{' and '.join(f'{one.package} {one.after}' for one in today)} is what the range gives today")
     parts += _strategy(proposal, checked, written, others)
     moved = [one for one in checked.changes if one.package not in proposal.move.targets and one.before and one.after]
     rest = [one for one in moved if one.package not in proposal.capping]

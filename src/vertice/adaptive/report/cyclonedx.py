@@ -42,8 +42,7 @@ def render(result: ScanResult) -> str:
     from cyclonedx.output import make_outputter
     from cyclonedx.schema import OutputFormat, SchemaVersion
 
-    text = make_outputter(_bom(result), OutputFormat.JSON, SchemaVersion.V1_6).output_as_string()
-    return json.dumps(json.loads(text), indent=2) + "\n"
+    return make_outputter(_bom(result), OutputFormat.JSON, SchemaVersion.V1_6).output_as_string(indent=2) + "\n"
 
 
 def _bom(result: ScanResult) -> "Bom":
@@ -145,7 +144,7 @@ def _vulnerability(apv: Apv, waiver: Waiver | None) -> "Vulnerability":
             for alias in advisory.aliases
         ],
         ratings=[_rating(advisory)],
-        cwes=sorted({int(found[1]) for cwe in advisory.cwe if (found := re.fullmatch(r"CWE-(\d{1,9})", cwe))}),
+        cwes=sorted({int(found[1]) for cwe in advisory.cwe if (found := re.fullmatch(r"CWE-([1-9]\d{0,8})", cwe))}),
         description=_plain(advisory.summary) or None,
         recommendation=f"Update {apv.component.name} to {fixed} or later." if fixed else None,
         published=_moment(advisory.published),

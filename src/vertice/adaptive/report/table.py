@@ -26,7 +26,8 @@ _STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cy
 _SUMMARY_FROM = 120
 """Columns from which there is room for what the advisory says."""
 _PRIORITY, _SEVERITY, _ADVISORY = 6, 15, 21
-"""Widths of the first columns: `  10  `, `critical 10.0  `, `GHSA-8q59-q68h-6hv4  `."""
+"""Widths of the first columns: `  10  `, `critical 10.0  `, and at most `GHSA-8q59-q68h-6hv4  `."""
+_STALE_DAYS = 7
 
 
 def render(result: ScanResult, *, width: int = 80) -> str:
@@ -46,9 +47,12 @@ def show(result: ScanResult, stream: TextIO) -> None:
 
 
 def _print(result: ScanResult, console: "Console") -> None:
-    for line in _lines(result, console):
+    from rich.text import Text
+
+    lines = list(_lines(result, console))
+    for line in lines:
         line.rstrip()
-        console.print(line, soft_wrap=True)
+    console.print(Text("\n").join(lines), soft_wrap=True)
 
 
 def _lines(result: ScanResult, console: "Console") -> Iterator["Text"]:
@@ -121,7 +125,7 @@ def _package(group: Sequence[Apv], console: "Console", width: int) -> Iterator["
 
 def _finding(apv: Apv, console: "Console", width: int) -> Iterator["Text"]:
     advisory = apv.advisory
-    score = "–" if advisory.cvss is None else f"{advisory.cvss:.1f}"
+    score = "-" if advisory.cvss is None else f"{advisory.cvss:.1f}"
     where = reached(apv.reachability) + (", KEV" if advisory.kev else "")
     cells = [f"{apv.priority:>4}", f"{advisory.severity:<8} {score:>4}", advisory.cve, where, advisory.summary]
     cells = [printable(cell, limit=400) for cell in cells]
@@ -139,7 +143,8 @@ def _row(cells: Sequence[str], styles: Sequence[str], console: "Console", width:
     widths = [_PRIORITY, _SEVERITY, _ADVISORY, reach, rest - reach]
     columns: list[list[Text]] = []
     for cell, style, room in zip(cells, styles, widths, strict=True):
-        lines = list(Text(cell, style=style).wrap(console, room - 2)) if cell else []
+        text = Text(cell, style=style)
+        lines = list(text.wrap(console, room - 2)) if text.cell_len > room - 2 else [text]
         if len(columns) == 4 and len(lines) > 2:
             lines = [lines[0], lines[1].append(" …") if lines[1].cell_len < room - 3 else _cut(lines[1], room - 3)]
         columns.append(lines)

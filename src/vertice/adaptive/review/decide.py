@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
 
 from vertice.adaptive.review.model import Decision, DecisionKind, Review, Status
 from vertice.adaptive.wargame.model import VerdictWord
@@ -84,27 +82,18 @@ def wanted_requirement(package: str, wanted: str) -> str:
     Raises InputError when it is no version, no constraint, or without any version.
     """
     text = wanted.strip()
-    try:
-        requirement = Requirement(text)
-    except InvalidRequirement:
-        requirement = _requirement_on(package, text)
-    if not requirement.specifier or requirement.url:
-        raise _unreadable(wanted)
-    return f"{canonicalize_name(requirement.name)}{requirement.specifier}"
-
-
-def _requirement_on(package: str, text: str) -> Requirement:
-    try:
-        return Requirement(f"{package}=={Version(text)}")
-    except InvalidVersion:
+    for form in (
+        f"{package}=={text}",
+        f"{package} ({text})",
+        text,
+    ):  # a bare version is a valid *name* too: try it first
         try:
-            return Requirement(f"{package}{SpecifierSet(text)}")
-        except (InvalidSpecifier, InvalidRequirement) as error:
-            raise _unreadable(text) from error
-
-
-def _unreadable(wanted: str) -> InputError:
-    return InputError(
+            requirement = Requirement(form)
+        except InvalidRequirement:
+            continue
+        if requirement.specifier and not requirement.url and not requirement.marker:
+            return f"{canonicalize_name(requirement.name)}{requirement.specifier}"
+    raise InputError(
         f"{printable(wanted, limit=80)!r} is neither a version nor a constraint",
         where="modify",
         todo="Give what to try instead, such as 3.1.6 or '>=3.1,<4'.",

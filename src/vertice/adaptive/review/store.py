@@ -258,6 +258,12 @@ async def _propose(change: _Change, new: NewReview) -> UUID:
         row = ApvReview(id=uuid4(), created_at=change.clock(), version=0, revision=0)
         session.add(row)
     else:
+        if row.project_root != str(new.project_root):
+            raise ConflictError(
+                f"the code belongs to another project ({printable(row.project_root, limit=200)})",
+                where=row.apv_code,
+                todo="Two homes number their findings by themselves: give each a database of its own.",
+            )
         old = (await session.scalars(select(ReviewApv).where(ReviewApv.review_id == row.id))).all()
     rows.fill(row, new)
     row.status, row.superseded_by, row.revision, row.updated_at = Status.pending, None, row.revision + 1, change.clock()

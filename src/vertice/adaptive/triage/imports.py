@@ -1,9 +1,10 @@
 """The index of the project's own code: which names of other packages it uses, and where. Pure, on source text."""
 
 import re
+import sys
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from vertice.adaptive.triage.model import Site
 from vertice.adaptive.triage.names import FileNames, Use, names_in
@@ -76,7 +77,7 @@ def index_imports(code: OwnCode, modules: Collection[str] | None = None) -> Impo
         handed = _handed_on(found, tops, handed)
         wanted = frozenset() if modules is not None else None
     return ImportIndex(
-        uses=_collect(parsed, tops),
+        uses=_collect(parsed, tops, code.sources),
         commands=tuple(_command_lines(code.commands)),
         files=len(parsed),
         warnings=tuple(notes),
@@ -93,7 +94,10 @@ def _choose(
     rest: list[SourceFile] = []
     for file in files:
         words = frozenset(_WORD.findall(file.content))
-        own = any(not words.isdisjoint(handed[tail]) or b"import *" in file.content for tail in words & handed.keys())
+        own = any(
+            b"*" in handed[tail] or b"import *" in file.content or not words.isdisjoint(handed[tail])
+            for tail in words & handed.keys()
+        )
         (chosen if own or not wanted.isdisjoint(words) else rest).append(file)
     return chosen, rest
 
@@ -130,8 +134,11 @@ def _is_followed(target: str, tops: frozenset[str], tails: set[str]) -> bool:
     return parts[0] in tops or not tails.isdisjoint(parts)
 
 
-def _collect(parsed: Mapping[str, FileNames], tops: frozenset[str] | None) -> dict[str, tuple[FileUse, ...]]:
-    own = _OwnNames(parsed.values())
+def _collect(
+    parsed: Mapping[str, FileNames], tops: frozenset[str] | None, sources: Sequence[SourceFile]
+) -> dict[str, tuple[FileUse, ...]]:
+    packages = {file.path.removesuffix("/__init__.py") for file in sources if file.path.endswith("/__init__.py")}
+    own = _OwnNames(parsed.values(), frozenset(path.replace("/", ".") for path in packages))
     found: dict[str, list[FileUse]] = {}
     for path in sorted(parsed):
         test = is_test(path)
@@ -139,7 +146,7 @@ def _collect(parsed: Mapping[str, FileNames], tops: frozenset[str] | None) -> di
             for name in own.origins(use.name):
                 top = name.split(".", 1)[0].removesuffix("()")
                 if tops is None or top in tops:
-                    renamed = use if name == use.name else Use(use.line, name, False, use.runs_at, use.in_function)
+                    renamed = use if name == use.name else replace(use, name=name)
                     found.setdefault(top, []).append(FileUse(path, renamed, test))
     return {top: tuple(dict.fromkeys(uses)) for top, uses in found.items()}
 
@@ -147,11 +154,11 @@ def _collect(parsed: Mapping[str, FileNames], tops: frozenset[str] | None) -> di
 class _OwnNames:
     """Names that own modules hand on, by every dotted name another own file can have for them."""
 
-    def __init__(self, files: Collection[FileNames]) -> None:
+    def __init__(self, files: Collection[FileNames], packages: frozenset[str]) -> None:
         self._targets: dict[str, tuple[str, ...]] = {}
         for file in files:
             for name, targets in file.exports.items():
-                for module in _suffixes(file.module):
+                for module in _import_names(file.module, packages):
                     key = f"{module}.{name}"
                     self._targets[key] = tuple(dict.fromkeys((*self._targets.get(key, ()), *targets)))
         self._tops = frozenset(key.split(".", 1)[0] for key in self._targets)
@@ -174,10 +181,15 @@ class _OwnNames:
         return tuple(found)
 
 
-def _suffixes(module: str) -> list[str]:
-    """Return every name a module can be imported by, for any folder on its way taken as the import root."""
+def _import_names(module: str, packages: frozenset[str]) -> list[str]:
+    """Return every name an own module can be imported by, for any folder on its way as the import root.
+
+    A folder that is a package is no root, and a name of the standard library means the standard library.
+    """
     parts = module.split(".") if module else []
-    return [".".join(parts[start:]) for start in range(len(parts))]
+    starts = [start for start in range(len(parts)) if ".".join(parts[:start]) not in packages]
+    names = [".".join(parts[start:]) for start in starts]
+    return [name for name in names if name == module or name not in sys.stdlib_module_names]
 
 
 def _command_lines(files: Sequence[SourceFile]) -> Iterator[CommandLine]:

@@ -117,7 +117,7 @@ USED_THROUGH: Mapping[str, tuple[str, ...]] = {
     "jinja2": ("flask.render_template", "flask.render_template_string", "starlette.templating.Jinja2Templates"),
     "lxml": ("pandas.read_html", "pandas.read_xml"),
     "openpyxl": ("pandas.read_excel",),
-    "orjson": ("fastapi.responses.ORJSONResponse",),
+    "orjson": ("starlette.responses.ORJSONResponse",),
     "pillow": ("django.db.models.ImageField", "rest_framework.serializers.ImageField"),
     "pyarrow": ("pandas.read_feather", "pandas.read_parquet"),
     "python-multipart": (
@@ -129,11 +129,14 @@ USED_THROUGH: Mapping[str, tuple[str, ...]] = {
         "starlette.formparsers",
         "starlette.requests.Request.form",
     ),
-    "ujson": ("fastapi.responses.UJSONResponse",),
+    "ujson": ("starlette.responses.UJSONResponse",),
     "websockets": ("uvicorn.run",),
     "werkzeug": ("flask.Flask",),
 }
-"""Package -> names of other packages whose use brings it into use, after FACADES; a name covers what is below it."""
+"""Package -> names of other packages whose use brings it into use; a name covers what is below it.
+
+Written as they are behind FACADES: `starlette.responses.ORJSONResponse` stands for fastapi's, whoever defines it.
+"""
 
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "alembic": ("alembic",),

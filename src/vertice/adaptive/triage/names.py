@@ -198,7 +198,7 @@ def _assign(target: ast.expr, value: ast.expr | Instance, scope: Scope) -> None:
         case ast.Attribute(value=ast.Name(id="self"), attr=attr):
             owner = scope.nearest_class()
             if owner is not None:
-                owner.bind(f"self.{attr}", value)
+                owner.bind(f"self.{attr}", value, read_in=scope)
 
 
 def _arguments(arguments: ast.arguments) -> list[ast.arg]:

@@ -30,17 +30,19 @@ class Scope:
     parent: "Scope | None" = None
     is_class: bool = False
     in_function: bool = False
-    binds: dict[str, list[Bound]] = field(default_factory=dict)
-    """An empty list: bound to something that is not followed, which hides an outer name all the same."""
+    binds: dict[str, list[tuple["Scope", Bound]]] = field(default_factory=dict)
+    """Name -> what it is bound to, each with the scope in which that is to be read. An empty list: bound to something
+    that is not followed, which hides an outer name all the same."""
     outer: dict[str, "Scope"] = field(default_factory=dict)
     """Names declared `global` or `nonlocal` -> the scope they live in."""
     stars: list[str] = field(default_factory=list)
     """Modules imported with a star anywhere in the file; one list for all its scopes."""
     resolved: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def bind(self, name: str, *targets: Bound) -> None:
-        """Let `name` stand for `targets` too."""
-        self.outer.get(name, self).binds.setdefault(name, []).extend(targets)
+    def bind(self, name: str, *targets: Bound, read_in: "Scope | None" = None) -> None:
+        """Let `name` stand for `targets` too, which are read in this scope or in `read_in`."""
+        bound = self.outer.get(name, self).binds.setdefault(name, [])
+        bound.extend((read_in or self, target) for target in targets)
 
     def inner(self, *, is_class: bool = False, in_function: bool = False) -> "Scope":
         """Open a scope inside this one."""
@@ -66,7 +68,7 @@ def look_up(scope: Scope, name: str) -> tuple[str, ...]:
     elif owner is not scope:
         found = look_up(owner, name)
     else:
-        targets = [target for bound in owner.binds[name] for target in _target(owner, bound)]
+        targets = [target for read_in, bound in owner.binds[name] for target in _target(read_in, bound)]
         found = tuple(dict.fromkeys(targets))[:_MAX_TARGETS]
     scope.resolved[name] = found
     return found

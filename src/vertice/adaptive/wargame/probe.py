@@ -27,7 +27,7 @@ _MAX_BYTES = 256 * 1024
 _BLOCK = re.compile(r"(?m)^# /// vertice-probe$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
 """An inline metadata block (PEP 723, "Specification") of type vertice-probe."""
 _PACKAGE = re.compile(r'(?m)^# package = "([^"\n]+)"$')
-_CASE_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
+_CASE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _KEYS = frozenset({
     "id", "aliases", "package", "summary", "severity", "cwe", "kind", "symbols", "needs", "affected", "cases", "test",
 })  # fmt: skip
@@ -152,7 +152,7 @@ def _cases(table: "_Table") -> Iterator[Case]:
             raise table.wrong(key, "is empty: a probe has at least one variant and one control")
         for name in named.values:
             if not _CASE_NAME.fullmatch(name) or name in seen:
-                raise named.wrong(name, "is no case name (lower-case letters, digits, hyphens; each once)")
+                raise named.wrong(name, "is no case name (lower-case letters, digits, - and _; each once)")
             seen.add(name)
             yield Case(name, role, named.text(name))
 

@@ -15,6 +15,7 @@ import json
 import os
 import select
 import signal
+import stat
 import subprocess
 import time
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ class Bubblewrap:
             ready = plan(job, self._host, channel=gateway.channel if gateway else -1)
             if self._uid is not None:
                 for mount in job.mounts:
-                    _hand_over(mount, self._uid)
+                    _open_to(mount, self._uid)
             return self._execute(ready, job, gateway, stack)
 
     def _execute(self, ready: Plan, job: Job, gateway: Gateway | None, stack: contextlib.ExitStack) -> Outcome:
@@ -221,15 +222,28 @@ def _memory_file(blob: Blob, stack: contextlib.ExitStack) -> int:
     return descriptor
 
 
-def _hand_over(mount: Mount, uid: int) -> None:
-    """Give a writable folder to the user id of the jobs, which is not root's: else nobody inside could write there."""
-    if not mount.writable or mount.source.stat().st_uid == uid:
-        return
-    for folder, folders, files, descriptor in os.fwalk(mount.source):
-        del folder
-        for name in (*folders, *files):
-            os.chown(name, uid, uid, dir_fd=descriptor, follow_symlinks=False)
-    os.chown(mount.source, uid, uid)
+def _open_to(mount: Mount, uid: int) -> None:
+    """Make sure that the user id of the jobs, which is not root's, can use the mount.
+
+    A writable folder is given to it with all that is inside; a read-only one must be readable by others.
+    """
+    try:
+        facts = mount.source.stat()
+    except OSError:
+        return  # bubblewrap says it better
+    if not mount.writable:
+        needed = 0o005 if stat.S_ISDIR(facts.st_mode) else 0o004
+        if facts.st_uid != uid and facts.st_mode & needed != needed:
+            raise InputError(
+                "can be read by its owner alone, and jobs run as another user than root",
+                where=str(mount.source),
+                todo="Run Vértice as the user who owns it, or let others read it (chmod o+rX).",
+            )
+    elif facts.st_uid != uid:
+        for _, folders, files, descriptor in os.fwalk(mount.source):
+            for name in (*folders, *files):
+                os.chown(name, uid, uid, dir_fd=descriptor, follow_symlinks=False)
+        os.chown(mount.source, uid, uid)
 
 
 def _child_pid(descriptor: int) -> int:

@@ -1,4 +1,4 @@
-"""A lock written in TOML as a row of texts: a head, one block per package, a tail. What is not touched stays as it is."""
+"""A lock written in TOML as a row of texts: a head, one block per package, a tail. What is not touched stays."""
 
 import re
 import tomllib
@@ -55,7 +55,7 @@ def split(text: str, header: str) -> Blocks:
     starts = [match.start() for match in re.finditer(rf"^\[\[{re.escape(header)}\]\]", text, re.MULTILINE)]
     if not starts:
         return Blocks(text, (), "")
-    other = re.compile(rf"^\[\[?(?!{re.escape(header)}[.\]])", re.MULTILINE)
+    other = re.compile(rf"^\[\[?(?!\[|{re.escape(header)}[.\]])", re.MULTILINE)
     after = other.search(text, starts[-1])
     end = after.start() if after else len(text)
     texts = [text[start:stop] for start, stop in zip(starts, [*starts[1:], end], strict=True)]

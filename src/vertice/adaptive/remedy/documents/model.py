@@ -1,6 +1,6 @@
 """What every format must be able to do for a remedy."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -10,12 +10,10 @@ from packaging.version import Version
 from vertice.adaptive.inventory.model import Lock
 from vertice.adaptive.remedy.candidates import parse
 from vertice.adaptive.remedy.model import Edit
-from vertice.adaptive.remedy.releases import Release
+from vertice.adaptive.remedy.releases import Releases
 from vertice.adaptive.remedy.resolver import Asked, Runner
 
 __all__ = ["Document", "Move", "Written", "pins"]
-
-FindRelease = Callable[[str, str], Release | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +88,12 @@ class Document(Protocol):
         """Count the project's own constraints that exclude a version of the move."""
         ...
 
-    def write(self, move: Move, find: FindRelease, uv: Runner) -> Written:
+    def write(self, move: Move, index: Releases, uv: Runner) -> Written:
         """Return the edited files."""
         ...
 
-    def check(self, files: Mapping[str, str], uv: Runner) -> str:
-        """Return "" when the edited `files` resolve, else why not."""
+    def check(self, files: Mapping[str, str], lock: Lock, uv: Runner) -> str:
+        """Return "" when the edited `files`, which read as `lock`, resolve, else why not."""
         ...
 
 

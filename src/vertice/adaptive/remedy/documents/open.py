@@ -7,7 +7,9 @@ from pathlib import Path
 from vertice.adaptive.inventory.model import Manifest, ManifestKind
 from vertice.adaptive.inventory.pyproject import Pyproject, read_pyproject
 from vertice.adaptive.remedy.documents.model import Document
-from vertice.adaptive.remedy.documents.pyproject import PyprojectDocument
+from vertice.adaptive.remedy.documents.poetry_lock import PoetryLockDocument
+from vertice.adaptive.remedy.documents.pylock import PylockDocument
+from vertice.adaptive.remedy.documents.pyproject import PYPROJECT, PyprojectDocument
 from vertice.adaptive.remedy.documents.requirements import open_requirements
 from vertice.adaptive.remedy.documents.uv_lock import member_files, open_uv_lock
 from vertice.adaptive.remedy.requirements import includes
@@ -24,11 +26,9 @@ def open_document(root: Path, manifest: Manifest, *, python: str, universal: boo
     files = {path: _read(root, path) for path in manifest.files}
     if manifest.kind is ManifestKind.requirements:
         _add_sources(root, files)
-        return open_requirements(
-            manifest.path, files, python=python, indexes=manifest.lock.indexes, universal=universal
-        )
+        return open_requirements(manifest.path, files, python=python, universal=universal)
     try:
-        return _of_toml(root, manifest, files)
+        return _of_toml(root, manifest, files, python)
     except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"cannot be edited: {printable(str(error), limit=200)}",
@@ -37,7 +37,7 @@ def open_document(root: Path, manifest: Manifest, *, python: str, universal: boo
         ) from error
 
 
-def _of_toml(root: Path, manifest: Manifest, files: dict[str, str]) -> Document | str:
+def _of_toml(root: Path, manifest: Manifest, files: dict[str, str], python: str) -> Document | str:
     match manifest.kind:
         case ManifestKind.uv_lock:
             files |= {path: _read(root, path) for path in member_files(root, files[manifest.path])}
@@ -45,8 +45,27 @@ def _of_toml(root: Path, manifest: Manifest, files: dict[str, str]) -> Document 
             return open_uv_lock(files)
         case ManifestKind.pyproject:
             return PyprojectDocument(files, _asked(read_pyproject(root)))
+        case ManifestKind.poetry_lock:
+            files |= _project(root)
+            asked = _asked(read_pyproject(root)) or _every(manifest)
+            return PoetryLockDocument(files, asked, python)
+        case ManifestKind.pylock:
+            asked = _asked(read_pyproject(root))
+            known = {component.name for component in manifest.components}
+            if not any(one.name in known for one in asked):
+                return PylockDocument(files, manifest.path, _every(manifest), python)
+            return PylockDocument(files | _project(root), manifest.path, asked, python)
         case _:
             return f"{manifest.kind.value} files are not edited"
+
+
+def _project(root: Path) -> dict[str, str]:
+    return {PYPROJECT: _read(root, PYPROJECT)} if (root / PYPROJECT).is_file() else {}
+
+
+def _every(manifest: Manifest) -> tuple[Asked, ...]:
+    """Return every package as asked for, where nothing says which the project asks for itself."""
+    return tuple(dict.fromkeys(Asked(one.name, "", one.extras, one.marker) for one in manifest.components))
 
 
 def _asked(pyproject: Pyproject) -> tuple[Asked, ...]:

@@ -9,10 +9,12 @@ from typing import Any
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from vertice.adaptive.inventory.model import Lock
 from vertice.adaptive.inventory.poetry_constraint import specifier
 from vertice.adaptive.remedy.bounds import allows, raised
-from vertice.adaptive.remedy.documents.model import FindRelease, Move, Written
+from vertice.adaptive.remedy.documents.model import Move, Written
 from vertice.adaptive.remedy.model import Edit
+from vertice.adaptive.remedy.releases import Releases
 from vertice.adaptive.remedy.requirements import entries
 from vertice.adaptive.remedy.resolver import Asked, Runner
 
@@ -39,7 +41,7 @@ class PyprojectDocument:
         """Count requirements that exclude a version of the move."""
         return len(excluding(self.files[PYPROJECT], move, raising=frozenset()))
 
-    def write(self, move: Move, find: FindRelease, uv: Runner) -> Written:  # noqa: ARG002 - the protocol's signature
+    def write(self, move: Move, index: Releases, uv: Runner) -> Written:  # noqa: ARG002 - the protocol's signature
         """Raise the bounds; a package that is asked for by others only cannot be pinned here."""
         old = self.files[PYPROJECT]
         asked = {one.name for one in self.roots}
@@ -48,7 +50,7 @@ class PyprojectDocument:
             return Written(problem=f"{PYPROJECT} does not name {', '.join(unlisted)}; lock the project (`uv lock`)")
         return Written((Edit(PYPROJECT, old, edit_pyproject(old, move, raising=move.targets)),), self.excluding(move))
 
-    def check(self, files: Mapping[str, str], uv: Runner) -> str:  # noqa: ARG002 - the protocol's signature
+    def check(self, files: Mapping[str, str], lock: Lock, uv: Runner) -> str:  # noqa: ARG002 - the protocol's signature
         """Nothing to do: reading it again resolves it with uv."""
         return ""
 

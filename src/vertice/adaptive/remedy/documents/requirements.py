@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
+from vertice.adaptive.inventory.model import Lock
 from vertice.adaptive.remedy.bounds import allows, raise_bounds
 from vertice.adaptive.remedy.candidates import same
-from vertice.adaptive.remedy.documents.model import FindRelease, Move, Written
+from vertice.adaptive.remedy.documents.model import Move, Written
 from vertice.adaptive.remedy.model import Edit
+from vertice.adaptive.remedy.releases import Releases
 from vertice.adaptive.remedy.requirements import (
     Entry,
     Replacement,
@@ -45,8 +47,6 @@ class RequirementsDocument:
     source_limits: tuple[str, ...] = ()
     """What the `.in` files include by `-c`."""
     python: str = ""
-    indexes: tuple[str, ...] = ()
-    overridden: tuple[str, ...] = ()
     universal: bool = False
 
     @property
@@ -104,17 +104,17 @@ class RequirementsDocument:
             and not allows(entry, Version(move.changes[entry.name][1]))
         )
 
-    def write(self, move: Move, find: FindRelease, uv: Runner) -> Written:  # noqa: ARG002 - the protocol's signature
+    def write(self, move: Move, index: Releases, uv: Runner) -> Written:  # noqa: ARG002 - the protocol's signature
         """Return each file with just the versions, bounds and hashes of the move replaced."""
-        new = {path: self._rewritten(path, move, find) for path in (*self.required, *self.limiting)}
+        new = {path: self._rewritten(path, move, index) for path in (*self.required, *self.limiting)}
         new |= {path: self._relaxed(path, move) for path in (*self.sources, *self.source_limits)}
         missing = [name for name in sorted(move.targets) if not move.bare and not self._names(name)]
         for name in missing:
             path = self.limiting[0] if self.limiting else self.root
-            new[path] = _inserted(new[path], name, move, find, note=True)
+            new[path] = _inserted(new[path], name, move, index, note=True)
         if self.compiled or self._complete(move):
             for name in sorted(move.added):
-                new[self.root] = _inserted(new[self.root], name, move, find, note=False)
+                new[self.root] = _inserted(new[self.root], name, move, index, note=False)
         for name in sorted(move.removed if self.compiled else ()):
             new = {path: _removed(text, name) if is_compiled(text) else text for path, text in new.items()}
         for name in sorted(move.overridden):
@@ -124,13 +124,13 @@ class RequirementsDocument:
         )
         return Written(tuple(edit for edit in edits if edit.path in new), self.excluding(move))
 
-    def check(self, files: Mapping[str, str], uv: Runner) -> str:
+    def check(self, files: Mapping[str, str], lock: Lock, uv: Runner) -> str:  # noqa: ARG002
         """Resolve the edited files as they stand, all pins included."""
         kept = {path: plain(text).encode() for path, text in files.items() if path in self.files}
         overrides = RequirementsDocument(files, self.root, self.required, self.limiting).overrides
         kept["vertice-overrides.txt"] = "".join(f"{line}\n" for line in overrides).encode()
         args = ["pip", "compile", *self.starts, "--overrides", "vertice-overrides.txt", "--no-header", "--no-annotate"]
-        args += ["--no-progress", "--color", "never", *flags(self.python, self.indexes, universal=self.universal)]
+        args += ["--no-progress", "--color", "never", *flags(self.python, universal=self.universal)]
         ran = uv.run(args, files=kept)
         return "" if ran.returncode == 0 else conflict_text(ran.stderr)
 
@@ -146,7 +146,7 @@ class RequirementsDocument:
         pinned = {entry.name for entry in self._entries((*self.required, *self.limiting)) if entry.pinned}
         return move.parents.keys() - move.added.keys() <= pinned
 
-    def _rewritten(self, path: str, move: Move, find: FindRelease) -> str:
+    def _rewritten(self, path: str, move: Move, index: Releases) -> str:
         text = self.files[path]
         made: list[Replacement] = []
         for entry in entries(text):
@@ -156,7 +156,7 @@ class RequirementsDocument:
             if not allows(entry, after) or (entry.name in move.targets and path in self.required):
                 made += raise_bounds(entry, after)
             made += _avoiding(entry, move)
-        return _repinned(apply(text, made), move, find)
+        return _repinned(apply(text, made), move, index)
 
     def _relaxed(self, path: str, move: Move) -> str:
         made: list[Replacement] = []
@@ -167,9 +167,7 @@ class RequirementsDocument:
         return apply(self.files[path], made)
 
 
-def open_requirements(
-    root: str, files: Mapping[str, str], *, python: str, indexes: tuple[str, ...], universal: bool
-) -> RequirementsDocument:
+def open_requirements(root: str, files: Mapping[str, str], *, python: str, universal: bool) -> RequirementsDocument:
     """Sort the files of one manifest by what they are for. `files` may hold more than belongs to it."""
     named = {path for start in files if not start.endswith(".in") for path in _named(start, files)}
     loose = (path for path in files if path not in named and path != root and not path.endswith(".in"))
@@ -186,7 +184,6 @@ def open_requirements(
         sources=sources if is_compiled(files[root]) else (),
         source_limits=source_limits if is_compiled(files[root]) else (),
         python=python,
-        indexes=indexes,
         universal=universal,
     )
 
@@ -224,16 +221,16 @@ def _avoiding(entry: Entry, move: Move) -> list[Replacement]:
     return [Replacement(Span(at, at), lead + avoided)] if avoided else []
 
 
-def _repinned(text: str, move: Move, find: FindRelease) -> str:
+def _repinned(text: str, move: Move, index: Releases) -> str:
     hashes = {}
     for entry in entries(text):
         if entry.hashes and entry.name in move.changes:
-            release = find(entry.name, move.changes[entry.name][1])
+            release = index.release(entry.name, move.changes[entry.name][1])
             hashes[entry.name] = release.hashes if release else ()
     return repin(text, move.changes, hashes)
 
 
-def _inserted(text: str, name: str, move: Move, find: FindRelease, *, note: bool) -> str:
+def _inserted(text: str, name: str, move: Move, index: Releases, *, note: bool) -> str:
     """Return `text` with a new pinned line: in its sorted place where the file is sorted, else at the end."""
     present = entries(text)
     version = move.added.get(name) or move.changes[name][1]
@@ -241,7 +238,7 @@ def _inserted(text: str, name: str, move: Move, find: FindRelease, *, note: bool
     hashed = next((entry for entry in present if entry.hashes), None)
     if hashed is not None:
         gap = " \\\n    " if "\n" in text[hashed.bound : hashed.hashes[0].start] else " "
-        release = find(name, version)
+        release = index.release(name, version)
         line = gap.join([line, *(f"--hash={value}" for value in (release.hashes if release else ()))])
     parents = ", ".join(move.parents.get(name, ()))
     if note:

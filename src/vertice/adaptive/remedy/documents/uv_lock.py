@@ -10,10 +10,12 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
+from vertice.adaptive.inventory.model import Lock
 from vertice.adaptive.remedy.documents.blocks import Block, split
-from vertice.adaptive.remedy.documents.model import FindRelease, Move, Written
+from vertice.adaptive.remedy.documents.model import Move, Written
 from vertice.adaptive.remedy.documents.pyproject import PYPROJECT, edit_pyproject, excluding
 from vertice.adaptive.remedy.model import Edit
+from vertice.adaptive.remedy.releases import Releases
 from vertice.adaptive.remedy.requirements import entries
 from vertice.adaptive.remedy.resolver import Asked, Runner, conflict_text
 
@@ -45,7 +47,7 @@ class UvLockDocument:
         """Count requirements that exclude a version of the move."""
         return sum(len(excluding(self.files[path], move, raising=frozenset())) for path in self.projects)
 
-    def write(self, move: Move, find: FindRelease, uv: Runner) -> Written:  # noqa: ARG002 - the protocol's signature
+    def write(self, move: Move, index: Releases, uv: Runner) -> Written:  # noqa: ARG002 - the protocol's signature
         """Edit what excludes the move, let uv lock, and keep the old text of every package that did not change."""
         new = {path: edit_pyproject(self.files[path], move) for path in self.projects}
         if move.overridden:
@@ -60,7 +62,7 @@ class UvLockDocument:
         edits = tuple(Edit(path, self.files[path], text) for path, text in new.items() if text != self.files[path])
         return Written(edits, self.excluding(move))
 
-    def check(self, files: Mapping[str, str], uv: Runner) -> str:
+    def check(self, files: Mapping[str, str], lock: Lock, uv: Runner) -> str:  # noqa: ARG002
         """Let uv lock once more without asking for anything: every version must stay as it is."""
         ran = uv.run(["lock", *_QUIET], files=_bytes({path: files[path] for path in self.files}))
         if ran.returncode != 0:
@@ -186,7 +188,7 @@ def _plain(value: Any) -> Any:
 
 
 def _head(old: str, new: str) -> str:
-    """Return the head of the new lock with the old revision; the old head when nothing but revision and options differ."""
+    """Return the new head with the old revision; the old head when nothing but revision and options differ."""
     before, after = tomllib.loads(old), tomllib.loads(new)
     own = {"revision", "options"}
     if {k: v for k, v in before.items() if k not in own} == {k: v for k, v in after.items() if k not in own}:

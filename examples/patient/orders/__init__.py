@@ -1,0 +1,1 @@
+"""Orders: takes orders, keeps their invoices and tells the supplier."""

@@ -1,0 +1,106 @@
+"""A heal on one machine: one process, workflows in SQLite, bubblewrap for an arena, nothing to configure."""
+
+import hashlib
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dbos import DBOS, DBOSConfig, SetWorkflowID, WorkflowHandle
+
+from vertice import __version__
+from vertice.adaptive.gate import Gate
+from vertice.adaptive.ground import LocalGround
+from vertice.adaptive.model import Healed, Request, Step
+from vertice.adaptive.pipeline import Heal, Parts, heal_id
+from vertice.adaptive.serializer import JsonSerializer
+from vertice.adaptive.wargame.environment import Environments
+from vertice.adaptive.wargame.snapshot import project_digest
+from vertice.kernel.errors import from_os_error
+from vertice.kernel.locks import exclusive
+
+__all__ = ["Finished", "heal", "with_digest"]
+
+_THREADS = 512
+"""Workflows that may wait at once: four for each remedy. What runs at once is bounded by the gate."""
+
+_WORKFLOW = Heal()
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A heal that came to its end."""
+
+    healed: Healed
+    resumed: bool
+    """An earlier process had begun it."""
+    known: bool
+    """An earlier process had ended it: this is what it found."""
+
+
+def with_digest(request: Request, ground: LocalGround, *, again: str = "") -> Request:
+    """Return the request with the digest of all that its result depends on. `again`: anything new, to prove it anew."""
+    digest = hashlib.sha256(project_digest(Path(request.project)).encode())
+    asked = repr(replace(request, digest="", today=""))
+    feed = repr(ground.store.info()) if ground.store else ""
+    probes = sorted(text for probe in ground.all_probes(request) for text in (probe.id, probe.source))
+    for part in (__version__, again, asked, feed, *probes):
+        digest.update(b"\0" + part.encode("utf-8", "surrogateescape"))
+    return replace(request, digest=digest.hexdigest())
+
+
+def heal(request: Request, ground: LocalGround, environments: Environments, watch: Callable[[Step], None]) -> Finished:
+    """Run the heal to its end, from where an earlier process left it. `watch` hears of every step, from many threads.
+
+    Raises what kept a step from being finished; the workflow then stays as a kill would leave it, and the process has
+    to end, since its threads wait for that.
+    """
+    ends: queue.SimpleQueue[Healed | BaseException] = queue.SimpleQueue()
+    heals = ground.home / "heals"
+    with exclusive(heals / f"{hashlib.sha256(request.project.encode()).hexdigest()[:32]}.lock"):
+        places = len(os.sched_getaffinity(0))
+        _WORKFLOW.parts = Parts(ground, environments, ground.arena, Gate(places), watch, ends.put)
+        with _dbos(heals / request.digest[:32] / "workflow.db"):
+            earlier = DBOS.get_workflow_status(heal_id(request))
+            with SetWorkflowID(heal_id(request)):
+                handle = DBOS.start_workflow(_WORKFLOW.run, request)
+            threading.Thread(target=_wait, args=(handle, ends), daemon=True).start()
+            ended = ends.get()
+            if isinstance(ended, BaseException):
+                raise ended
+            known = earlier is not None and earlier.status == "SUCCESS"
+            return Finished(ended, resumed=earlier is not None and not known, known=known)
+
+
+@contextmanager
+def _dbos(path: Path) -> Iterator[None]:
+    """Launch DBOS on one file; workflows that a killed process left there go on by themselves."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise from_os_error(error, "making the folder of the workflow") from error
+    config: DBOSConfig = {
+        "name": "vertice",
+        "system_database_url": f"sqlite:///{path}",
+        "serializer": JsonSerializer(),
+        "application_version": __version__,
+        "executor_id": "local",
+        "max_executor_threads": _THREADS,
+        "log_level": "CRITICAL",
+    }
+    DBOS(config=config)
+    DBOS.launch()
+    try:
+        yield
+    finally:
+        DBOS.destroy()
+
+
+def _wait(handle: WorkflowHandle[Healed], ends: "queue.SimpleQueue[Healed | BaseException]") -> None:
+    try:
+        ends.put(handle.get_result())
+    except BaseException as error:  # noqa: BLE001 -- raised again by whoever takes it from the queue
+        ends.put(error)

@@ -1,0 +1,41 @@
+"""`vertice audit`: who decided what, and whether the record is whole."""
+
+import asyncio
+import json
+from dataclasses import asdict
+
+import typer
+
+from vertice.cli.options import JsonOption
+from vertice.cli.reviews import with_store
+from vertice.kernel.text import printable
+
+__all__ = ["app"]
+
+app = typer.Typer(help="The record of every proposal and decision.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_(as_json: JsonOption = False) -> None:
+    """List every entry of the audit chain, oldest first."""
+    entries = asyncio.run(with_store(lambda store, _: store.audit()))
+    if as_json:
+        typer.echo(json.dumps({"entries": [asdict(entry) for entry in entries]}, indent=2))
+        return
+    for entry in entries:
+        typer.echo(f"{entry.seq:>6}  {entry.at}  {printable(entry.actor):<30} {entry.action:<24} {entry.subject}")
+    typer.echo(f"{len(entries)} entries; `vertice audit verify` checks them.")
+
+
+@app.command()
+def verify(as_json: JsonOption = False) -> None:
+    """Check the audit chain: exit code 1 when anything was changed, removed or added behind its back."""
+    report = asyncio.run(with_store(lambda store, _: store.verify()))
+    if as_json:
+        typer.echo(json.dumps(asdict(report), indent=2))
+    elif report.ok:
+        typer.echo(f"The audit chain is whole: {report.entries} entries.")
+    else:
+        place = f" at entry {report.first_bad_seq}" if report.first_bad_seq else ""
+        typer.echo(f"The audit chain is broken{place}: {printable(report.why)}")
+    raise typer.Exit(0 if report.ok else 1)

@@ -1,0 +1,98 @@
+"""`vertice heal`: find, patch and prove."""
+
+import json
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vertice.cli.options import AdvisoriesOption, JsonOption, ProbesOption, ProjectArgument
+from vertice.cli.workbench import Workbench
+
+if TYPE_CHECKING:
+    from vertice.adaptive.config import Config
+    from vertice.adaptive.model import Request
+
+__all__ = ["heal"]
+
+
+def heal(
+    path: ProjectArgument = Path(),
+    advisories: AdvisoriesOption = None,
+    probes: ProbesOption = None,
+    again: Annotated[bool, typer.Option("--again", help="Prove anew what was proven before.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Find, patch and prove: leaves a review with a verdict, a branch and signed evidence for every remedy.
+
+    Killed and started again, it goes on where it was. The project's working tree is never touched.
+    """
+    from vertice.adaptive.config import load_config
+    from vertice.adaptive.embedded import heal as run
+    from vertice.adaptive.embedded import with_digest
+    from vertice.adaptive.ground import LocalGround
+    from vertice.cli.heal_text import Watch, plain, show
+    from vertice.kernel.errors import InputError
+
+    started = time.monotonic()
+    if not path.is_dir():
+        raise InputError("is no folder", where=str(path), todo="Give the project's folder.")
+    bench = Workbench()
+    config = load_config(path)
+    sandbox = bench.sandbox
+    ground = LocalGround(
+        home=bench.home,
+        database_url=bench.settings.database,
+        uv=bench.uv,
+        arena=sandbox,
+        arena_name=f"{sandbox.name} {sandbox.version}",
+        store=bench.store(advisories, config),
+        config=config,
+        codes=bench.codes,
+        releases=bench.releases,
+    )
+    folders = tuple(str(folder.resolve()) for folder in bench.probe_folders(probes, config))
+    request = _request(path.resolve(), config, folders, ground.wanted(path.resolve()))
+    moment = datetime.now(UTC).isoformat() if again else ""
+    with Watch(sys.stderr, quiet=as_json) as watch:
+        finished = run(with_digest(request, ground, again=moment), ground, bench.environments, watch)
+    bench.environments.remove_old()
+    seconds = time.monotonic() - started
+    if as_json:
+        typer.echo(json.dumps(plain(finished, seconds), indent=2))
+    else:
+        show(finished, seconds, str(path), sys.stdout)
+    raise typer.Exit(1 if finished.healed.found.apvs else 0)
+
+
+def _request(
+    project: Path, config: "Config", probes: tuple[str, ...], wanted: tuple[tuple[str, str], ...]
+) -> "Request":
+    from vertice.adaptive.model import Request
+    from vertice.kernel.sandbox.model import Limits
+
+    wargame = config.wargame
+    return Request(
+        project=str(project),
+        digest="",
+        today=datetime.now(UTC).date().isoformat(),
+        repeats=wargame.repeats,
+        limits=wargame.limits,
+        tests=wargame.tests,
+        tests_limits=Limits(
+            seconds=wargame.tests_seconds,
+            memory_bytes=4 * 1024**3,
+            processes=512,
+            output_bytes=16 * 1024**2,
+            disk_bytes=1024**3,
+        ),
+        probes=probes,
+        python=wargame.python,
+        minimum_age_days=config.remedy.minimum_age_days,
+        prereleases=config.remedy.prereleases,
+        hold_younger_than_days=config.policy.hold_younger_than_days,
+        wanted=wanted,
+    )

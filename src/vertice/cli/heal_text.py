@@ -1,0 +1,261 @@
+"""A heal for people: what is being done while it runs, and what came out."""
+
+import threading
+from collections.abc import Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TextIO
+
+from vertice.adaptive.embedded import Finished
+from vertice.adaptive.model import Proof, Stage, Step
+from vertice.adaptive.report.words import reached
+from vertice.adaptive.triage.model import Apv
+from vertice.adaptive.wargame.model import Side, TestReport, VerdictWord
+from vertice.adaptive.wargame.verdict import newly_failing
+from vertice.cli.review_text import MARKS
+from vertice.kernel.text import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+__all__ = ["Watch", "plain", "show"]
+
+
+class Watch:
+    """Shows steps as they come: a line for each remedy in a terminal, else a line for each stage."""
+
+    def __init__(self, stream: TextIO, *, quiet: bool) -> None:
+        from rich.console import Console
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        self._console = Console(file=stream, highlight=False)
+        self._quiet = quiet and not self._console.is_terminal
+        self._lines: dict[int, TaskID] = {}
+        self._names: dict[int, str] = {}
+        self._lock = threading.Lock()
+        self._progress: Progress | None = None
+        if self._console.is_terminal:
+            columns = (SpinnerColumn(finished_text="•"), TextColumn("{task.description}"), TimeElapsedColumn())
+            self._progress = Progress(*columns, console=self._console, transient=True)
+
+    def __enter__(self) -> Self:
+        if self._progress:
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._progress:
+            self._progress.stop()
+
+    def __call__(self, step: Step) -> None:
+        """Take note of one step; called from many threads."""
+        with self._lock:
+            if step.stage is Stage.proving:
+                self._names[step.remedy] = step.text
+            name = printable(self._names.get(step.remedy, "project"), limit=60)
+            what = printable(f"{step.stage} {step.text}", limit=100)
+            side = f"{step.side}: " if step.side else ""
+            if self._progress:
+                self._draw(self._progress, step, f"{name}  {side}{what}")
+            elif not self._quiet and not step.detail:
+                self._console.print(f"{name}: {side}{what}", markup=False, soft_wrap=True)
+
+    def _draw(self, progress: "Progress", step: Step, text: str) -> None:
+        from rich.markup import escape
+
+        if step.remedy not in self._lines:
+            self._lines[step.remedy] = progress.add_task("", total=1)
+        done = step.stage is Stage.done
+        progress.update(self._lines[step.remedy], description=escape(text), completed=int(done))
+
+
+def show(finished: Finished, seconds: float, path: str, stream: TextIO) -> None:
+    """Print the table, what needs a second look, and what to do next."""
+    from rich.console import Console
+
+    console = Console(file=stream, highlight=False)
+    healed = finished.healed
+    found = healed.found
+    _heading(console, finished)
+    by_code = {apv.code: apv for apv in found.apvs}
+    if healed.proofs:
+        console.print(_table(healed.proofs, by_code))
+    for proof in healed.proofs:
+        _remarks(console, proof)
+    for left in healed.unremedied:
+        apv = by_code[left.apv]
+        _text(console, f"no remedy  {left.apv}  {apv.component.name} {apv.component.version}: {left.reason}", "yellow")
+    for warning in (*found.warnings, *healed.warnings):
+        _text(console, f"warning: {warning}", "yellow")
+    _text(console, _spent_words(finished, seconds), "dim")
+    _text(console, _next(finished, path))
+
+
+def plain(finished: Finished, seconds: float) -> dict[str, Any]:
+    """Return the JSON form."""
+    from vertice.kernel.codec import to_plain
+
+    healed = finished.healed
+    found = healed.found
+    return {
+        "project": found.name,
+        "resumed": finished.resumed,
+        "known": finished.known,
+        "advisories": to_plain(found.advisories),
+        "components": found.components,
+        "apvs": [_plain_apv(apv) for apv in found.apvs],
+        "remedies": [_plain_proof(proof) for proof in healed.proofs],
+        "unremedied": to_plain(healed.unremedied),
+        "warnings": [*found.warnings, *healed.warnings],
+        "seconds": {"wall": round(seconds, 3), **_spent(healed.proofs)},
+    }
+
+
+def _plain_apv(apv: Apv) -> dict[str, Any]:
+    return {
+        "code": apv.code,
+        "advisory": apv.advisory.id,
+        "package": apv.component.name,
+        "version": apv.component.version,
+        "severity": str(apv.advisory.severity),
+        "priority": apv.priority,
+    }
+
+
+def _plain_proof(proof: Proof) -> dict[str, Any]:
+    from vertice.kernel.codec import to_plain
+
+    return {
+        "review": proof.review,
+        "run": proof.run,
+        "strategy": str(proof.remedy.strategy),
+        "changes": to_plain(proof.remedy.changes),
+        "why": proof.remedy.why,
+        "verdict": to_plain(proof.verdict),
+        "apvs": to_plain(proof.apvs),
+        "doubts": list(proof.doubts),
+        "held": proof.held,
+        "ref": proof.ref,
+        "evidence": proof.statement,
+    }
+
+
+def _heading(console: "Console", finished: Finished) -> None:
+    found = finished.healed.found
+    _text(console, f"{found.name}: {len(found.apvs)} findings in {found.components} packages", "bold")
+    source = f"{found.advisories.records:,} advisories from {found.advisories.source}"
+    _text(console, f"{source}, newest {found.advisories.updated_at or 'of unknown age'}", "dim")
+    if finished.known:
+        _text(console, "Nothing has changed since this was proven; --again proves it anew.", "dim")
+    elif finished.resumed:
+        _text(console, "Went on where an earlier run had stopped.", "dim")
+
+
+def _table(proofs: Iterable[Proof], apvs: dict[str, Apv]) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for heading in ("APV", "change", "reachable where", "before", "after", "tests", "verdict", "sure"):
+        table.add_column(heading, no_wrap=heading in {"APV", "before", "after", "sure"}, overflow="fold")
+    for proof in proofs:
+        for row in proof.apvs:
+            apv = apvs[row.apv]
+            mark, colour = MARKS[row.verdict.word]
+            table.add_row(
+                row.apv,
+                Text(printable(_change(proof, apv), limit=80)),
+                Text(printable(reached(apv.reachability), limit=80)),
+                Text(row.before, style="red" if row.before == "exploited" else "yellow"),
+                Text(row.after, style=_AFTER.get(row.after, "yellow")),
+                _tests(proof),
+                Text(f"{mark} {row.verdict.word} ({row.verdict.grade})", style=colour),
+                f"{row.verdict.confidence:.2f}",
+            )
+    return table
+
+
+_AFTER = {"blocked": "green", "exploited": "red"}
+
+
+def _change(proof: Proof, apv: Apv) -> str:
+    """The change of the vulnerable package first, and how many others go with it."""
+    own = next((one for one in proof.remedy.changes if one.package == apv.component.name), proof.remedy.changes[0])
+    more = len(proof.remedy.changes) - 1
+    return f"{own.package} {own.before} → {own.after}" + (f" (+{more})" if more else "")
+
+
+def _tests(proof: Proof) -> str:
+    reports = {report.side: report for report in proof.evidence.tests}
+    before, after = reports.get(Side.before), reports.get(Side.after)
+    if not after:
+        return "not run"
+    if not after.command and not after.error:
+        return "none"
+    failing = newly_failing(before, after)
+    if failing:
+        return f"{len(failing)} newly fail"
+    return f"{_passed(before)}→{_passed(after)} pass" if not after.error else "error"
+
+
+def _passed(report: TestReport | None) -> int:
+    return sum(result == "passed" for result in report.results.values()) if report else 0
+
+
+def _remarks(console: "Console", proof: Proof) -> None:
+    head = f"{proof.review or proof.remedy.apvs[0]}  "
+    for doubt in proof.doubts:
+        _text(console, f"{head}the advisory's range looks wrong: {doubt}", "yellow")
+    if proof.held:
+        _text(console, f"{head}held by policy: {proof.held}", "yellow")
+    if proof.verdict.word is not VerdictWord.success:
+        for reason in proof.verdict.reasons[:3]:
+            _text(console, f"{head}{proof.verdict.word}: {reason}", MARKS[proof.verdict.word][1])
+
+
+def _spent(proofs: Iterable[Proof]) -> dict[str, float]:
+    """Seconds of work by kind; what several remedies share counts once."""
+    environments: dict[str, float] = {}
+    baselines: dict[str, float] = {}
+    attacks = after = 0.0
+    for proof in proofs:
+        for built in proof.evidence.environments:
+            environments[built.digest] = max(built.seconds, environments.get(built.digest, 0.0))
+        attacks += sum(run.seconds for run in proof.evidence.runs)
+        for report in proof.evidence.tests:
+            if report.side is Side.before:
+                baselines[proof.remedy.before.digest] = report.seconds
+            else:
+                after += report.seconds
+    return {
+        "environments": round(sum(environments.values()), 3),
+        "attacks": round(attacks, 3),
+        "tests": round(after + sum(baselines.values()), 3),
+    }
+
+
+def _spent_words(finished: Finished, seconds: float) -> str:
+    if finished.known:
+        return f"{seconds:.1f} s"
+    spent = _spent(finished.healed.proofs)
+    return f"{seconds:.1f} s; of work: " + ", ".join(f"{name} {value:.1f} s" for name, value in spent.items())
+
+
+def _next(finished: Finished, path: str) -> str:
+    healed = finished.healed
+    if not healed.found.apvs:
+        return "Nothing to heal."
+    words = [proof.verdict.word for proof in healed.proofs]
+    counts = ", ".join(f"{words.count(word)} {word}" for word in VerdictWord if word in words) or "no remedy"
+    if not healed.proofs:
+        return f"{counts}. Next: accept what cannot be helped with a waiver in {path}/vertice.toml."
+    best = next((one for one in healed.proofs if one.verdict.word is VerdictWord.success), healed.proofs[0])
+    return f"{counts}; {len(words)} reviews wait. Next: vertice review show {best.review}"
+
+
+def _text(console: "Console", text: str, style: str = "") -> None:
+    from rich.text import Text
+
+    console.print(Text(printable(text, limit=2000), style=style), soft_wrap=True)
