@@ -91,9 +91,7 @@ def create_app(settings: Settings, users: dict[str, tuple[str, str]] | None = No
         return [_store(database, order).id for order in wanted]
 
     @app.post("/orders/{order_id}/invoices", status_code=201)
-    def upload(
-        order_id: int, database: Database, _: User, file: Annotated[UploadFile, File()]
-    ) -> dict[str, str | int]:
+    def upload(order_id: int, database: Database, _: User, file: Annotated[UploadFile, File()]) -> dict[str, str | int]:
         _find(database, order_id)
         try:
             name, size = invoices.keep(settings.invoices, order_id, file.filename or "", file.file)

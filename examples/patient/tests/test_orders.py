@@ -11,7 +11,9 @@ def test_create_show_and_list(client, order):
     assert client.get("/orders", params={"customer": "nobody"}).json() == []
 
 
-@pytest.mark.parametrize("change", [{"lines": []}, {"customer": ""}, {"lines": [{"sku": "A", "quantity": 0, "price": 1}]}])
+@pytest.mark.parametrize(
+    "change", [{"lines": []}, {"customer": ""}, {"lines": [{"sku": "A", "quantity": 0, "price": 1}]}]
+)
 def test_an_order_that_makes_no_sense_is_refused(client, order, change):
     assert client.post("/orders", json=order | change).status_code == 422
 

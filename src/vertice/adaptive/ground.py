@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from vertice.adaptive.advisories.store import Store
 from vertice.adaptive.config import Config
 from vertice.adaptive.execution.forges import propose
-from vertice.adaptive.inventory.model import Lock
+from vertice.adaptive.inventory.model import Component, Lock
 from vertice.adaptive.inventory.reader import read_project
 from vertice.adaptive.model import Found, Plan, Proof, Request, remedy_key
 from vertice.adaptive.proof import reached
@@ -76,7 +76,10 @@ class LocalGround:
     def plan(self, request: Request, apvs: tuple[Apv, ...], refuted: frozenset[tuple[str, str]]) -> Plan:
         """Prepare remedies for `apvs` that use none of the `refuted` releases."""
         scan = self._scan(request)
-        found, warnings = self._remedies(request, scan, apvs, refuted)
+        unknown = _not_fully_known(scan)
+        found, warnings = self._remedies(
+            request, scan, tuple(apv for apv in apvs if apv.component not in unknown), refuted
+        )
         remedies = tuple(
             replace(one, before=_with_python(request, one.before), after=_with_python(request, one.after))
             for one in found
@@ -84,7 +87,10 @@ class LocalGround:
         )
         return Plan(
             remedies=remedies,
-            unremedied=tuple(one for one in found if isinstance(one, Unremedied)),
+            unremedied=(
+                *(one for one in found if isinstance(one, Unremedied)),
+                *(Unremedied(apv.code, _UNKNOWN) for apv in apvs if apv.component in unknown),
+            ),
             sites=tuple(_sites(scan, remedy, apvs) for remedy in remedies),
             baselines=tuple(dict.fromkeys(remedy.before for remedy in remedies)),
             warnings=warnings,
@@ -171,7 +177,7 @@ class LocalGround:
 
         def planned(wanted: dict[str, str]) -> tuple[Remedy | Unremedied, ...]:
             return plan_remedies(
-                scan.project,
+                replace(scan.project, manifests=tuple(one for one in scan.project.manifests if one.complete)),
                 apvs,
                 uv=self.uv,
                 source=scan.source,
@@ -216,6 +222,15 @@ class LocalGround:
             return await ReviewStore(database, home=self.home).create(new)
 
 
+_UNKNOWN = "it is not fully known what would be installed (see the warnings), so nothing could be proven"
+
+
+def _not_fully_known(scan: Scan) -> frozenset[Component]:
+    """Components of manifests whose transitive packages could not be resolved, and of no other manifest."""
+    known = {one for manifest in scan.project.manifests if manifest.complete for one in manifest.components}
+    return frozenset(scan.project.components) - known
+
+
 def _sites(scan: Scan, remedy: Remedy, apvs: tuple[Apv, ...]) -> tuple[Site, ...]:
     """The project's own lines that call into what the remedy changes."""
     parents = parents_of(scan.project)
@@ -251,8 +266,7 @@ def _named(proof: Proof, review: Review) -> Proof:
 def _summary(proof: Proof) -> str:
     """What the reviewer should know first."""
     lines = [f"The advisory's range looks wrong: {doubt}." for doubt in proof.doubts]
-    lines += [f"Held by policy: {proof.held}."] if proof.held else []
-    return "\n".join([*lines, *proof.verdict.reasons[:3]])
+    return "\n".join([*lines, *([f"Held by policy: {proof.held}."] if proof.held else [])])
 
 
 def _message(proof: Proof, apvs: tuple[Apv, ...], run: str, summary: str) -> str:
@@ -260,7 +274,11 @@ def _message(proof: Proof, apvs: tuple[Apv, ...], run: str, summary: str) -> str
     changes = ", ".join(f"{one.package} {one.before or 'new'} -> {one.after or 'gone'}" for one in proof.remedy.changes)
     ids = "\n".join(f"- {apv.code}: {apv.advisory.cve} in {apv.component.name} {apv.component.version}" for apv in apvs)
     verdict = f"{proof.verdict.word} ({proof.verdict.grade}, confidence {proof.verdict.confidence:.2f})"
-    return f"Fix {apvs[0].advisory.cve}: {changes}\n\n{ids}\n\nWargame {run}: {verdict}\n{summary}\n"
+    reasons = "\n".join(proof.verdict.reasons[:3])
+    return (
+        f"Fix {apvs[0].advisory.cve}: {changes}\n\n{ids}\n\nWargame {run}: {verdict}\n{reasons}\n{summary}".rstrip()
+        + "\n"
+    )
 
 
 def _now() -> str:

@@ -81,7 +81,7 @@ def show(finished: Finished, seconds: float, path: str, stream: TextIO) -> None:
     _heading(console, finished)
     by_code = {apv.code: apv for apv in found.apvs}
     if healed.proofs:
-        console.print(_table(healed.proofs, by_code))
+        _blocks(console, healed.proofs, by_code)
     for proof in healed.proofs:
         _remarks(console, proof)
     for left in healed.unremedied:
@@ -153,38 +153,33 @@ def _heading(console: "Console", finished: Finished) -> None:
         _text(console, "Went on where an earlier run had stopped.", "dim")
 
 
-def _table(proofs: Iterable[Proof], apvs: dict[str, Apv]) -> Any:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for heading in ("APV", "change", "reachable where", "before", "after", "tests", "verdict", "sure"):
-        table.add_column(heading, no_wrap=heading in {"APV", "before", "after", "sure"}, overflow="fold")
+def _blocks(console: "Console", proofs: Iterable[Proof], apvs: dict[str, Apv]) -> None:
+    """A block for each remedy: the change with its tests and verdict, then a line for each APV that it removes."""
+    _text(console, _APV_LINE.format("APV", "advisory", "before", "after", "verdict", "sure", "reachable where"), "dim")
     for proof in proofs:
+        mark, colour = MARKS[proof.verdict.word]
+        changes = ", ".join(
+            f"{one.package} {one.before or 'new'} → {one.after or 'gone'}" for one in proof.remedy.changes
+        )
+        verdict = f"{mark} {proof.verdict.word} ({proof.verdict.grade}, {proof.verdict.confidence:.2f})"
+        _parts(console, (changes, "bold"), (f"   tests {_tests(proof)}   ", ""), (verdict, f"bold {colour}"))
         for row in proof.apvs:
             apv = apvs[row.apv]
             mark, colour = MARKS[row.verdict.word]
-            table.add_row(
-                row.apv,
-                Text(printable(_change(proof, apv), limit=80)),
-                Text(printable(reached(apv.reachability), limit=80)),
-                Text(row.before, style="red" if row.before == "exploited" else "yellow"),
-                Text(row.after, style=_AFTER.get(row.after, "yellow")),
-                _tests(proof),
-                Text(f"{mark} {row.verdict.word} ({row.verdict.grade})", style=colour),
-                f"{row.verdict.confidence:.2f}",
+            before, after, word = f"{row.before:<14}", f"{row.after:<9}", f"{mark} {row.verdict.word:<12}"
+            _parts(
+                console,
+                (f"  {row.apv}  {apv.advisory.cve:<19}  ", ""),
+                (f"{before}  ", _COLOURS_BEFORE.get(row.before, "yellow")),
+                (f"{after}  ", _COLOURS_AFTER.get(row.after, "yellow")),
+                (f"{word}  ", colour),
+                (f"{row.verdict.confidence:.2f}  {reached(apv.reachability)}", ""),
             )
-    return table
 
 
-_AFTER = {"blocked": "green", "exploited": "red"}
-
-
-def _change(proof: Proof, apv: Apv) -> str:
-    """The change of the vulnerable package first, and how many others go with it."""
-    own = next((one for one in proof.remedy.changes if one.package == apv.component.name), proof.remedy.changes[0])
-    more = len(proof.remedy.changes) - 1
-    return f"{own.package} {own.before} → {own.after}" + (f" (+{more})" if more else "")
+_APV_LINE = "  {:<16}  {:<19}  {:<14}  {:<9}  {:<14}  {}  {}"
+_COLOURS_BEFORE = {"exploited": "red"}
+_COLOURS_AFTER = {"blocked": "green", "exploited": "red"}
 
 
 def _tests(proof: Proof) -> str:
@@ -259,3 +254,12 @@ def _text(console: "Console", text: str, style: str = "") -> None:
     from rich.text import Text
 
     console.print(Text(printable(text, limit=2000), style=style), soft_wrap=True)
+
+
+def _parts(console: "Console", *parts: tuple[str, str]) -> None:
+    from rich.text import Text
+
+    line = Text()
+    for text, style in parts:
+        line.append(printable(text, limit=500), style=style)
+    console.print(line, soft_wrap=True)

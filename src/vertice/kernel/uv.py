@@ -34,7 +34,19 @@ from vertice.kernel.sandbox.gateway import PYPI, endpoint_of
 from vertice.kernel.sandbox.model import Ended, Endpoint, Job, Limits, Mount, Network, Sandbox
 from vertice.kernel.text import printable
 
-__all__ = ["UV", "UV_LIMITS", "Uv", "UvResult", "constraint_attempts", "index_settings", "needs_build", "wheelless"]
+__all__ = [
+    "STORE",
+    "UV",
+    "UV_LIMITS",
+    "Uv",
+    "UvResult",
+    "constraint_attempts",
+    "index_settings",
+    "interpreter_mounts",
+    "needs_build",
+    "runs_no_foreign_code",
+    "wheelless",
+]
 
 UV = "/opt/vertice/uv"
 """The program's path inside."""
@@ -158,7 +170,7 @@ class Uv:
         }
         return Job(
             argv=tuple(argv),
-            mounts=(Mount(_uv_program(), UV), *_interpreter_mounts(interpreter), *mounts),
+            mounts=(Mount(_uv_program(), UV), *interpreter_mounts(interpreter), *mounts),
             files=dict(files or {}),
             env=settings,
             network=Network.none if offline else Network.package_index,
@@ -365,7 +377,7 @@ def _uv_program() -> Path:
         ) from error
 
 
-def _interpreter_mounts(interpreter: Interpreter) -> tuple[Mount, ...]:
+def interpreter_mounts(interpreter: Interpreter) -> tuple[Mount, ...]:
     """Return the interpreter at its own path, since environments point there; `/usr` is there anyway."""
     if interpreter.prefix.is_relative_to("/usr"):
         return ()

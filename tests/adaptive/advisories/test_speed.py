@@ -1,4 +1,4 @@
-"""What the store and the match may cost (generous: the machine may be busy; bench/ has the figures)."""
+"""What the store and the match may cost, in CPU time with room for a slow machine (bench/ has the figures)."""
 
 import random
 import subprocess
@@ -26,14 +26,14 @@ def test_a_thousand_pins_against_the_full_store(
     pins = random.Random(1).sample(sorted(pairs), 1000)
     components = [Component(name, version, "requirements.txt", at) for at, (name, version) in enumerate(pins, 1)]
 
-    began = time.perf_counter()
+    began = time.process_time()
     store = Store.open(tmp_path)
     assert store is not None
     found = match(components, store)
-    seconds = time.perf_counter() - began
+    seconds = time.process_time() - began
 
     assert len(found) > 3000
-    assert seconds < 0.6
+    assert seconds < 0.45
 
 
 def test_matching_imports_nothing_heavy() -> None:

@@ -73,8 +73,10 @@ def test_the_lock_installs_what_uv_export_says_everywhere(assets: Path, tmp_path
     (tmp_path / "uv" / "lib").mkdir()
     (tmp_path / "uv" / "lib" / "pyproject.toml").write_text('[project]\nname = "lib"\nversion = "0.1"\n')
     export = subprocess.run(
-        [uv_program.find_uv_bin(), "export", "--frozen", "--offline", "--no-hashes", "--no-emit-workspace"]
-        + ["--all-extras", "--all-groups", "--all-packages", "--no-annotate", "--no-header", "--quiet"],
+        [
+            *(uv_program.find_uv_bin(), "export", "--frozen", "--offline", "--no-hashes", "--no-emit-workspace"),
+            *("--all-extras", "--all-groups", "--all-packages", "--no-annotate", "--no-header", "--quiet"),
+        ],
         cwd=tmp_path / "uv",
         capture_output=True,
         text=True,
@@ -87,7 +89,8 @@ def test_the_lock_installs_what_uv_export_says_everywhere(assets: Path, tmp_path
 
 def test_uv_lock_of_a_workspace_without_a_project(lay: Lay) -> None:
     lock = (
-        'version = 1\n[manifest]\nrequirements = [{ name = "b" }]\n[manifest.dependency-groups]\ndev = [{ name = "a" }]\n'
+        'version = 1\n[manifest]\nrequirements = [{ name = "b" }]\n'
+        '[manifest.dependency-groups]\ndev = [{ name = "a" }]\n'
         '[[package]]\nname = "a"\nversion = "1"\nsource = { registry = "https://pypi.org/simple" }\n'
         '[[package]]\nname = "b"\nversion = "1"\nsource = { registry = "https://pypi.org/simple" }\n'
     )

@@ -230,8 +230,9 @@ def test_a_generated_file_gives_back_names_versions_and_lines(
 
 @given(st.text(alphabet=string.printable + "é\u202e\x00", max_size=200))
 def test_any_text_gives_a_result_or_one_clear_error(text: str) -> None:
+    caught: VerticeError | None = None
     try:
         parse_requirements(text, "r.txt")
     except VerticeError as error:
-        assert error.where.startswith("r.txt:")
-        assert error.todo
+        caught = error
+    assert caught is None or (caught.where.startswith("r.txt:") and caught.todo)

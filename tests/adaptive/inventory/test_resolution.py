@@ -174,10 +174,12 @@ def test_uv_is_not_asked_for_what_is_locked(assets: Path) -> None:
 
 
 def test_a_build_that_fails_is_unfinished_work_in_printable_words(lay: Lay) -> None:
-    said = Said(
-        1,
-        stderr="  \u00d7 Failed to build `a==1`\n  \u251c\u2500\u25b6 The build \x1b[31mbackend\n  \u2570\u2500\u25b6 returned\n",
+    tree = (
+        "  \u00d7 Failed to build `a==1`",
+        "  \u251c\u2500\u25b6 The build \x1b[31mbackend",
+        "  \u2570\u2500\u25b6 returned",
     )
+    said = Said(1, stderr="\n".join(tree))
     with pytest.raises(UnfinishedError) as raised:
         read_project(lay({"requirements.txt": "a\n"}), uv=lambda: said)
     assert raised.value.what == (

@@ -71,6 +71,12 @@ def test_the_age_of_the_advisories_is_said(result: ScanResult, updated: str, wor
     assert f"1 advisory from osv, {words}\n" in shown
 
 
+def test_old_advisories_come_with_what_to_do(result: ScanResult) -> None:
+    old = replace(result, source=SourceInfo("osv", 1, "2026-11-14T11:00:00Z"))
+    assert "7 days old (2026-11-14); `vertice advisories sync` brings newer ones" in render(old, width=120)
+    assert "sync" not in render(result)
+
+
 def test_a_pipe_gets_80_plain_columns(result: ScanResult, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("COLUMNS", "FORCE_COLOR", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)

@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from vertice.adaptive.review import keys
-from vertice.adaptive.review.evidence import EvidenceError, digest_of, export, statement, verify
+from vertice.adaptive.review.evidence import digest_of, export, statement, verify
 from vertice.kernel.codec import to_plain
 from vertice.kernel.errors import InputError
 
@@ -86,14 +86,14 @@ def test_a_changed_payload_is_refused(file, home):
     document = json.loads(file.read_bytes())
     payload = base64.b64decode(document["payload"]).replace(b'"success"', b'"Success"')
     rewrite(file, payload=base64.b64encode(payload).decode())
-    with pytest.raises(EvidenceError, match="does not fit its signature"):
+    with pytest.raises(InputError, match="does not fit its signature"):
         verify(file, home=home)
 
 
 def test_a_changed_payload_signed_with_another_key_is_not_the_given_signers(file, home, tmp_path, samples):
     forged = export(tmp_path / "forged.json", statement(samples.a_record()), home=tmp_path / "mallory").path
     assert verify(forged, home=tmp_path / "nobody").trust == "embedded key only"
-    with pytest.raises(EvidenceError, match="was not signed by the key"):
+    with pytest.raises(InputError, match="was not signed by the key"):
         verify(forged, home=home, public_key=home / "keys" / "signing.pub")
 
 
@@ -102,7 +102,7 @@ def test_a_forgery_that_claims_our_key_id_is_refused(file, home, tmp_path, sampl
     signature = json.loads(forged.read_bytes())["signatures"][0]
     signature["keyid"] = verify(file, home=home).fingerprint
     rewrite(forged, signatures=[signature])
-    with pytest.raises(EvidenceError, match="does not fit its signature"):
+    with pytest.raises(InputError, match="does not fit its signature"):
         verify(forged, home=home)
 
 
@@ -119,7 +119,7 @@ def test_a_forgery_that_claims_our_key_id_is_refused(file, home, tmp_path, sampl
     ],
 )
 def test_a_malformed_envelope_has_one_clear_error(file, home, changes, why):
-    with pytest.raises(EvidenceError, match=why):
+    with pytest.raises(InputError, match=why):
         verify(rewrite(file, **changes), home=home)
 
 
@@ -127,7 +127,7 @@ def test_a_malformed_envelope_has_one_clear_error(file, home, changes, why):
 def test_what_is_no_json_envelope_has_one_clear_error(tmp_path, home, data):
     file = tmp_path / "x.json"
     file.write_bytes(data)
-    with pytest.raises(EvidenceError, match=r"is not JSON|is not a DSSE envelope"):
+    with pytest.raises(InputError, match=r"is not JSON|is not a DSSE envelope"):
         verify(file, home=home)
 
 
@@ -137,7 +137,7 @@ def test_a_missing_file_is_named(tmp_path, home):
 
 
 def test_a_file_without_its_key_needs_one(file, tmp_path):
-    with pytest.raises(EvidenceError, match="carries no public key"):
+    with pytest.raises(InputError, match="carries no public key"):
         verify(rewrite(file, publicKey=None), home=tmp_path / "elsewhere")
 
 
@@ -157,7 +157,7 @@ def test_a_key_file_that_is_no_key_is_refused(file, home, tmp_path):
     ],
 )
 def test_a_signed_statement_of_another_kind_is_refused(tmp_path, home, samples, change, why):
-    with pytest.raises(EvidenceError, match=why):
+    with pytest.raises(InputError, match=why):
         verify(signed(tmp_path, home, statement(samples.a_record()) | change), home=home)
 
 

@@ -4,6 +4,7 @@ import gc
 import stat
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,13 @@ def test_watching_costs_little(sandbox: Bubblewrap) -> None:
     before = time.process_time()
     sandbox.run(Job(("sleep", "1")))
     assert time.process_time() - before < 0.05
+
+
+def test_a_program_that_ends_at_once_is_not_missed(sandbox: Bubblewrap) -> None:
+    """Many at the same time on a busy machine: each waits until it is watched."""
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(lambda _: sandbox.run(Job(("true",))), range(40)))
+    assert {(outcome.ended, outcome.returncode) for outcome in outcomes} == {(Ended.exited, 0)}
 
 
 def test_overhead_per_job(sandbox: Bubblewrap) -> None:

@@ -12,7 +12,7 @@ from packaging.version import Version
 
 from vertice.adaptive.config import CONFIG_NAME
 from vertice.adaptive.report.model import ScanResult, rfc3339
-from vertice.adaptive.report.words import age, counted, next_fixed, place, reached, severities
+from vertice.adaptive.report.words import age, age_days, counted, next_fixed, place, reached, severities
 from vertice.adaptive.triage.model import Apv
 from vertice.kernel.text import printable
 
@@ -28,6 +28,7 @@ _SUMMARY_FROM = 120
 _PRIORITY, _SEVERITY, _ADVISORY = 6, 15, 21
 """Widths of the first columns: `  10  `, `critical 10.0  `, and at most `GHSA-8q59-q68h-6hv4  `."""
 _STALE_DAYS = 7
+"""Age from which the reader is told how to get newer advisories."""
 
 
 def render(result: ScanResult, *, width: int = 80) -> str:
@@ -60,15 +61,17 @@ def _lines(result: ScanResult, console: "Console") -> Iterator["Text"]:
 
     width = max(console.width, 60)
     yield from _wrapped(_heading(result), console, width)
-    yield from _wrapped(Text(_source(result), style="dim"), console, width)
+    stale = (age_days(result) or 0) >= _STALE_DAYS
+    yield from _wrapped(Text(_source(result, stale), style="yellow" if stale else "dim"), console, width)
     yield Text()
+    columns = _columns(result.apvs, width)
     if result.apvs:
-        summary = "what the advisory says" if width >= _SUMMARY_FROM else ""
-        yield from _row(["prio", "severity", "advisory", "reached", summary], ["dim"] * 5, console, width)
+        summary = "what the advisory says" if columns[-1] else ""
+        yield from _row(["prio", "severity", "advisory", "reached", summary], ["dim"] * 5, console, columns)
     for group in _grouped(result.apvs):
         yield from _package(group, console, width)
         for apv in group:
-            yield from _finding(apv, console, width)
+            yield from _finding(apv, console, columns)
     if result.apvs:
         yield Text()
     notes = list(_notes(result))
@@ -95,12 +98,13 @@ def _heading(result: ScanResult) -> "Text":
     return text.append(f": {counted(len(result.components), 'package')}, scanned {when} UTC", style="not bold")
 
 
-def _source(result: ScanResult) -> str:
+def _source(result: ScanResult, stale: bool) -> str:
     source = result.source
     how_old = age(result)
     when = f"{how_old} ({printable(source.updated_at[:10])})" if how_old else "of unknown age"
     records = counted(source.records, "advisory", "advisories")
-    return f"{records} from {printable(source.source, limit=200)}, {when}"
+    todo = "; `vertice advisories sync` brings newer ones" if stale else ""
+    return f"{records} from {printable(source.source, limit=200)}, {when}{todo}"
 
 
 def _package(group: Sequence[Apv], console: "Console", width: int) -> Iterator["Text"]:
@@ -123,34 +127,38 @@ def _package(group: Sequence[Apv], console: "Console", width: int) -> Iterator["
     yield from _wrapped(text.append("  " + ", ".join(about), style="not bold dim"), console, width, hang=4)
 
 
-def _finding(apv: Apv, console: "Console", width: int) -> Iterator["Text"]:
+def _columns(apvs: Sequence[Apv], width: int) -> list[int]:
+    """Return the width of each column with the space after it; the last is 0 when there is no room for it."""
+    advisory = min(_ADVISORY, max((len(apv.advisory.cve) + 2 for apv in apvs), default=_ADVISORY))
+    rest = width - 2 - _PRIORITY - _SEVERITY - advisory
+    reach = rest * 2 // 5 if width >= _SUMMARY_FROM else rest
+    return [_PRIORITY, _SEVERITY, advisory, reach, rest - reach]
+
+
+def _finding(apv: Apv, console: "Console", columns: Sequence[int]) -> Iterator["Text"]:
     advisory = apv.advisory
     score = "-" if advisory.cvss is None else f"{advisory.cvss:.1f}"
     where = reached(apv.reachability) + (", KEV" if advisory.kev else "")
     cells = [f"{apv.priority:>4}", f"{advisory.severity:<8} {score:>4}", advisory.cve, where, advisory.summary]
     cells = [printable(cell, limit=400) for cell in cells]
-    if width < _SUMMARY_FROM:
+    if not columns[-1]:
         cells[-1] = ""
-    yield from _row(cells, ["", _STYLES[advisory.severity], "", "", "dim"], console, width)
+    yield from _row(cells, ["", _STYLES[advisory.severity], "", "", "dim"], console, columns)
 
 
-def _row(cells: Sequence[str], styles: Sequence[str], console: "Console", width: int) -> Iterator["Text"]:
+def _row(cells: Sequence[str], styles: Sequence[str], console: "Console", columns: Sequence[int]) -> Iterator["Text"]:
     """Yield the lines of one row; what does not fit a column goes on below, the last column is cut to two lines."""
     from rich.text import Text
 
-    rest = width - 2 - _PRIORITY - _SEVERITY - _ADVISORY
-    reach = rest if not cells[-1] else rest * 2 // 5
-    widths = [_PRIORITY, _SEVERITY, _ADVISORY, reach, rest - reach]
-    columns: list[list[Text]] = []
-    for cell, style, room in zip(cells, styles, widths, strict=True):
+    rows: list[list[Text]] = []
+    for cell, style, room in zip(cells, styles, columns, strict=True):
         text = Text(cell, style=style)
-        lines = list(text.wrap(console, room - 2)) if text.cell_len > room - 2 else [text]
-        if len(columns) == 4 and len(lines) > 2:
-            lines = [lines[0], lines[1].append(" …") if lines[1].cell_len < room - 3 else _cut(lines[1], room - 3)]
-        columns.append(lines)
-    for number in range(max(map(len, columns))):
+        rows.append(list(text.wrap(console, room - 2)) if text.cell_len > room - 2 else [text])
+    if len(rows[-1]) > 2:
+        rows[-1] = [rows[-1][0], _cut(rows[-1][1], columns[-1] - 2)]
+    for number in range(max(map(len, rows))):
         line = Text("  ")
-        for lines, room in zip(columns, widths, strict=True):
+        for lines, room in zip(rows, columns, strict=True):
             part = lines[number] if number < len(lines) else Text()
             part.rstrip()
             line.append_text(part).append(" " * (room - part.cell_len))
@@ -158,8 +166,11 @@ def _row(cells: Sequence[str], styles: Sequence[str], console: "Console", width:
 
 
 def _cut(text: "Text", room: int) -> "Text":
-    text.truncate(room, overflow="ellipsis")
-    return text
+    """Mark that the text goes on."""
+    text.rstrip()
+    text.truncate(room - 2)
+    text.rstrip()
+    return text.append(" …")
 
 
 def _wrapped(text: "Text", console: "Console", width: int, *, hang: int = 0) -> Iterator["Text"]:

@@ -1,6 +1,7 @@
 """Words and figures that several formats share."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from packaging.version import InvalidVersion, Version
 
@@ -9,7 +10,7 @@ from vertice.adaptive.report.model import ScanResult
 from vertice.adaptive.triage.model import Apv, Reachability, ReachabilityLevel
 from vertice.kernel.text import printable
 
-__all__ = ["age", "counted", "next_fixed", "place", "reached", "severities"]
+__all__ = ["age", "age_days", "counted", "next_fixed", "place", "reached", "severities"]
 
 
 def counted(number: int, one: str, many: str = "") -> str:
@@ -54,17 +55,22 @@ def reached(found: Reachability) -> str:
 
 def age(result: ScanResult) -> str:
     """Return how old the advisory data was at the scan: `3 days old`; "" when it is not known."""
-    from datetime import UTC, datetime
+    days = age_days(result)
+    if days is None:
+        return ""
+    if days * 24 < 1:
+        return "less than an hour old"
+    return counted(int(days * 24), "hour") + " old" if days < 2 else counted(int(days), "day") + " old"
 
+
+def age_days(result: ScanResult) -> float | None:
+    """Return how many days old the advisory data was at the scan, None when it is not known."""
     try:
         updated = datetime.fromisoformat(result.source.updated_at)
     except ValueError:
-        return ""
+        return None
     updated = updated if updated.tzinfo else updated.replace(tzinfo=UTC)
-    hours = (result.scanned_at - updated).total_seconds() / 3600
-    if hours < 1:
-        return "less than an hour old"
-    return counted(int(hours), "hour") + " old" if hours < 48 else counted(int(hours / 24), "day") + " old"
+    return (result.scanned_at - updated).total_seconds() / 86_400
 
 
 def _parsed(text: str) -> Version | None:

@@ -33,7 +33,6 @@ __all__ = [
     "PAYLOAD_TYPE",
     "PREDICATE_TYPE",
     "STATEMENT_TYPE",
-    "EvidenceError",
     "Exported",
     "Verified",
     "WargameRecord",
@@ -48,12 +47,6 @@ PREDICATE_TYPE = "https://vertice.dev/wargame/v1"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 _MAX_BYTES = 256 * 1024 * 1024
 """The test results of a large project, twice, and every probe run at its output limit stay far below."""
-
-
-class EvidenceError(InputError):
-    """Catch me when a file is no evidence: not ours, changed, or signed by somebody else."""
-
-    code = "bad-evidence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +161,7 @@ def verify(path: Path, *, home: Path, public_key: Path | None = None) -> Verifie
     """Return what the evidence file says, having checked its signature. Needs no network and no database.
 
     `public_key` (PEM) is the signer's; without it the key of this machine and the key in the file are tried, and
-    `trust` says which one fits. Raises EvidenceError when the file is malformed, changed, signed by another key, or
+    `trust` says which one fits. Raises InputError when the file is malformed, changed, signed by another key, or
     states something else than a wargame.
     """
     document = _document(path)
@@ -247,8 +240,8 @@ def _stated(payload: bytes, path: Path) -> Mapping[str, Any]:
     return content
 
 
-def _bad(what: str, path: Path, todo: str = "Get the file again from where it was made.") -> EvidenceError:
-    return EvidenceError(what, where=str(path), todo=todo)
+def _bad(what: str, path: Path, todo: str = "Get the file again from where it was made.") -> InputError:
+    return InputError(what, where=str(path), todo=todo)
 
 
 def _apv(apv: Apv) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from vertice.kernel.home import make_private
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-__all__ = ["fingerprint", "own_public_key", "private_key", "public_pem", "read_public_key"]
+__all__ = ["fingerprint", "own_public_key", "parse_public_key", "private_key", "public_pem", "read_public_key"]
 
 _PRIVATE, _PUBLIC = "signing.pem", "signing.pub"
 _PEM_BYTES = 16 * 1024

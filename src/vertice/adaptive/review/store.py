@@ -296,13 +296,15 @@ async def _propose(change: _Change, new: NewReview) -> UUID:
 
 async def _supersede(change: _Change, by: ApvReview, new: NewReview) -> None:
     session = change.session
+    covered = {apv.code for apv in new.apvs}
+    touched = select(ReviewApv.review_id).where(ReviewApv.apv_code.in_(covered))
     query = select(ApvReview).where(
+        ApvReview.id.in_(touched),
         ApvReview.project_root == by.project_root,
         ApvReview.manifest == by.manifest,
         ApvReview.status.in_(_UNDECIDED),
         ApvReview.id != by.id,
     )
-    covered = {apv.code for apv in new.apvs}
     for row in (await session.scalars(query.order_by(ApvReview.apv_code))).all():
         codes = await session.scalars(select(ReviewApv.apv_code).where(ReviewApv.review_id == row.id))
         if covered.issuperset(codes):

@@ -17,6 +17,7 @@ _WORD = re.compile(rb"[A-Za-z_]\w*")
 _INSTALLS = re.compile(r"\b(pip3?|pipx|uv|poetry|conda|apt|apt-get|apk)\b.*\b(install|add|sync|download)\b")
 _ROUNDS = 5
 """How many own modules a name is followed through."""
+_MAX_ORIGINS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,24 +162,33 @@ class _OwnNames:
                 for module in _import_names(file.module, packages):
                     key = f"{module}.{name}"
                     self._targets[key] = tuple(dict.fromkeys((*self._targets.get(key, ()), *targets)))
+        self._known: dict[str, tuple[str, ...]] = {}
         self._tops = frozenset(key.split(".", 1)[0] for key in self._targets)
 
-    def origins(self, name: str, depth: int = _ROUNDS) -> tuple[str, ...]:
-        """Return `name` and what it stands for when an own module handed it on."""
-        if depth == 0 or name.split(".", 1)[0] not in self._tops:
+    def origins(self, name: str) -> tuple[str, ...]:
+        """Return `name` and what it stands for when own modules handed it on, at most _MAX_ORIGINS names."""
+        if name.split(".", 1)[0] not in self._tops:
             return (name,)
-        found = {name: None}
+        known = self._known.get(name)
+        if known is None:
+            found, level = {name: None}, [name]
+            for _ in range(_ROUNDS):
+                level = [origin for each in level for origin in self._one_step(each) if origin not in found]
+                found.update(dict.fromkeys(level[: _MAX_ORIGINS - len(found)]))
+                level = [origin for origin in dict.fromkeys(level) if origin in found]
+            known = self._known[name] = tuple(found)
+        return known
+
+    def _one_step(self, name: str) -> Iterator[str]:
         parts = name.split(".")
         for cut in range(1, len(parts)):
             key = ".".join(parts[: cut + 1])
-            made = key.endswith("()")
-            for target in self._targets.get(key.removesuffix("()"), ()):
-                tail = ("()" if made and not target.endswith("()") else "") + "".join(f".{x}" for x in parts[cut + 1 :])
-                if target != key:
-                    found.update(dict.fromkeys(self.origins(target + tail, depth - 1)))
+            plain = key.removesuffix("()")
+            for target in self._targets.get(plain, ()):
+                made = "()" if key != plain and not target.endswith("()") else ""
+                yield ".".join([target + made, *parts[cut + 1 :]])
             for star in self._targets.get(".".join([*parts[:cut], "*"]), ()):
-                found.update(dict.fromkeys(self.origins(".".join([star, *parts[cut:]]), depth - 1)))
-        return tuple(found)
+                yield ".".join([star, *parts[cut:]])
 
 
 def _import_names(module: str, packages: frozenset[str]) -> list[str]:

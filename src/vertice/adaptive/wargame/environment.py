@@ -1,11 +1,9 @@
 """The environments in which probes and tests run: one per distinct lock, built by uv in the sandbox.
 
 Security model. Building is done in two kinds of sandbox job. Releases without a wheel are built one by one by the
-`Wheelhouse`, where their code runs alone. Then one job installs wheels only: no code of any package runs there
-(building is off, the interpreter that compiles the modules is the base one and reads no `.pth` of the environment),
-so it may write the shared cache and hard-link from it. A hard link is the very file in the cache; that is safe
-because every later job, in which the packages' code does run, sees the environment on a read-only mount and the cache
-not at all.
+`Wheelhouse`, where their code runs alone. Then one job installs wheels only: no code of any package runs there, so it
+may write the shared cache and hard-link from it. A hard link is the very file in the cache; that is safe because every
+later job, in which the packages' code does run, sees the environment on a read-only mount and the cache not at all.
 
 An environment is made in a staging folder and renamed into place, and only then named complete: what a kill leaves
 half-built is never used. Whoever asks for a lock that is just being built, in another thread or process, waits and
@@ -17,16 +15,19 @@ import json
 import os
 import re
 import shutil
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from vertice.adaptive.inventory.model import Lock
+from vertice.adaptive.wargame.bytecode import compile_modules
 from vertice.kernel.errors import UnfinishedError, from_os_error
 from vertice.kernel.files import write_atomic
 from vertice.kernel.interpreters import Interpreter, choose, find_interpreters
@@ -54,7 +55,8 @@ root={STORE}/staging/$1
 mkdir -p "$root/tools"
 {UV} venv -q --relocatable --no-project "$root/env"
 if [ -s /work/requirements.txt ]; then
-  {UV} pip install -q --no-build --no-deps --python "$root/env/bin/python" -r /work/requirements.txt $REQUIRE_HASHES $FIND_LINKS
+  {UV} pip install -q --no-build --no-deps --python "$root/env/bin/python" $REQUIRE_HASHES $FIND_LINKS \\
+    -r /work/requirements.txt
 fi
 if [ -s /work/tools.txt ]; then
   {UV} pip install -q --no-build --target "$root/tools" -c /work/pins.txt -r /work/tools.txt $FIND_LINKS \\
@@ -64,10 +66,10 @@ for site in "$root"/env/lib/python3*/site-packages; do
   rm -f "$site/zzz-vertice-tools.pth"
   echo {TOOLS} > "$site/zzz-vertice-tools.pth"
 done
-"$UV_PYTHON" -I -S -m compileall -q -j 2 "$root/env/lib" "$root/tools" > /dev/null 2>&1 || true
+find "$root" -path '*/__pycache__/*.pyc' -type f -delete
 """
-"""$1 is the staging folder. `compileall` fails on files for other Pythons, which packages do ship; that is no failure
-here."""
+"""$1 is the staging folder. Compiled modules that wheels bring along go: all there are, are made by us (see
+`bytecode`)."""
 
 
 class EnvironmentFailed(UnfinishedError):  # noqa: N818 - says what happened, as the branch it derives from does
@@ -134,9 +136,10 @@ class Environments:
             started = time.monotonic()
             staging = self._install(lock, interpreter, tools, tuple(build_constraints))
             try:
+                compile_modules(self._uv, staging, self._latest(interpreter), interpreter)
                 packages = _installed(staging / "env")
                 seconds = time.monotonic() - started
-                facts = {"packages": packages, "python": interpreter.version, "seconds": seconds}
+                facts = {"packages": packages, "python": str(interpreter.path), "seconds": seconds}
                 _place(staging, root)
                 write_atomic(root / "built.json", json.dumps(facts).encode())
             finally:
@@ -145,12 +148,12 @@ class Environments:
 
     def remove_old(self, *, keep: int = 40, days: float = 30.0) -> int:
         """Remove environments beyond the `keep` last used and those not used for `days`; return how many went."""
+        limit = time.time() - days * 86400
         for path in _entries(self._store / "staging"):
             if path.stat().st_mtime < time.time() - _STAGING_AGE_SECONDS:
                 shutil.rmtree(path, ignore_errors=True)
         folder = self._home / "environments"
         aged = sorted(((_used(path), path) for path in _entries(folder)), reverse=True)
-        limit = time.time() - days * 86400
         gone = 0
         for position, (used, path) in enumerate(aged):
             if position < keep and used >= limit:
@@ -162,6 +165,11 @@ class Environments:
             gone += 1
         return gone
 
+    def _latest(self, interpreter: Interpreter) -> Path | None:
+        """Return the environment last used with the same interpreter: most of its modules are those of a new one."""
+        aged = sorted(((_used(path), path) for path in _entries(self._home / "environments")), reverse=True)
+        return next((path for used, path in aged if used and _facts(path).get("python") == str(interpreter.path)), None)
+
     def _install(
         self, lock: Lock, interpreter: Interpreter, tools: tuple[str, ...], constraints: tuple[str, ...]
     ) -> Path:
@@ -170,24 +178,29 @@ class Environments:
         wheels = self._known_wheels(lock, interpreter, constraints)
         # Warm caches hold all that a lock needs: the first attempt has no network at all.
         offline = True
+        staging = self._store / "staging" / f"{os.getpid()}-{threading.get_ident()}-{time.monotonic_ns()}"
         for _ in range(len(lock.requirements) + len(tools) + 2):
-            name = f"{os.getpid()}-{time.monotonic_ns()}"
-            result = self._attempt(name, lock, interpreter, tools, wheels, offline=offline)
+            shutil.rmtree(staging, ignore_errors=True)
+            try:
+                result = self._attempt(staging.name, lock, interpreter, tools, wheels, offline=offline)
+            except BaseException:
+                shutil.rmtree(staging, ignore_errors=True)
+                raise
             if result.returncode == 0:
-                return self._store / "staging" / name
-            shutil.rmtree(self._store / "staging" / name, ignore_errors=True)
+                return staging
             if offline:
                 offline = False
                 continue
             missing = [each for each in wheelless(result) if each not in wheels] if needs_build(result) else []
             if not missing:
-                raise EnvironmentFailed(
-                    f"the environment cannot be built: {output_tail(result.stderr)}",
-                    where=f"Python {interpreter.version}",
-                    todo="Install the same lock by hand to see whether it ever installs with this Python.",
-                )
+                break
             wheels.update(self._build_wheels(missing, lock, interpreter, constraints))
-        raise EnvironmentFailed("uv asks for the same wheel again and again", where=f"Python {interpreter.version}")
+        shutil.rmtree(staging, ignore_errors=True)
+        raise EnvironmentFailed(
+            f"the environment cannot be built: {output_tail(result.stderr)}",
+            where=f"Python {interpreter.version}",
+            todo="Install the same lock by hand to see whether it ever installs with this Python.",
+        )
 
     def _known_wheels(
         self, lock: Lock, interpreter: Interpreter, constraints: tuple[str, ...]
@@ -283,13 +296,20 @@ def _digest(
 
 def _complete(root: Path, digest: str, interpreter: Interpreter) -> Environment | None:
     """Return the finished environment at `root` and note that it was used."""
-    mark = root / "built.json"
-    try:
-        packages = tuple(json.loads(mark.read_bytes())["packages"])
-        os.utime(mark)
-    except (OSError, ValueError, KeyError):
+    facts = _facts(root)
+    if not facts:
         return None
-    return Environment(digest, root, interpreter, packages, 0.0, reused=True)
+    os.utime(root / "built.json")
+    return Environment(digest, root, interpreter, tuple(facts["packages"]), 0.0, reused=True)
+
+
+def _facts(root: Path) -> dict[str, Any]:
+    """Return what was written down when the environment was complete; empty when it is not."""
+    try:
+        found: dict[str, Any] = json.loads((root / "built.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found
 
 
 def _place(staging: Path, root: Path) -> None:

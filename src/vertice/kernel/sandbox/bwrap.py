@@ -88,14 +88,13 @@ class Bubblewrap:
             return self._execute(ready, job, gateway, stack)
 
     def _execute(self, ready: Plan, job: Job, gateway: Gateway | None, stack: contextlib.ExitStack) -> Outcome:
-        pipes = _Pipes.open(stack, blocked=self._uid is not None)
+        pipes = _Pipes.open(stack)
         options, descriptors = _on_descriptors(ready.options, stack)
         stdin = _memory_file(ready.stdin, stack) if ready.stdin else subprocess.DEVNULL
         options += ["--info-fd", str(pipes.info[1]), "--json-status-fd", str(pipes.status[1])]
-        options += ["--userns-block-fd", str(pipes.block[0])] if self._uid is not None else []
+        options += ["--block-fd" if self._uid is None else "--userns-block-fd", str(pipes.block[0])]
         arguments = _memory_file(Blob("options", b"\0".join(os.fsencode(option) for option in options)), stack)
-        passed = [*descriptors, arguments, pipes.info[1], pipes.status[1]]
-        passed += [pipes.block[0]] if self._uid is not None else []
+        passed = [*descriptors, arguments, pipes.info[1], pipes.status[1], pipes.block[0]]
         passed += [gateway.channel] if gateway else []
         started = time.monotonic()
         process = subprocess.Popen(
@@ -132,7 +131,7 @@ class Bubblewrap:
         process.wait()
         seconds = time.monotonic() - started
         code = _exit_code(_read_all(pipes.status[0]))
-        if watch.ended is None and code is None:
+        if watch.ended is None and code is None and streams[1].kept.startswith(b"bwrap: "):
             raise _cannot_start(bytes(streams[1].kept))
         ended, returncode = _judge(watch.ended, code)
         return Outcome(
@@ -146,7 +145,7 @@ class Bubblewrap:
         )
 
     def _release(self, pipes: "_Pipes") -> tuple[int, int]:
-        """Learn the pid of the first process inside and let it go on; return (pid, pidfd)."""
+        """Learn the pid of the first process inside, which waits for us, and let it go on; return (pid, pidfd)."""
         try:
             init = _child_pid(pipes.info[0])
             descriptor = os.pidfd_open(init)
@@ -157,7 +156,7 @@ class Bubblewrap:
             if self._uid is not None:
                 for kind in ("uid_map", "gid_map"):
                     Path(f"/proc/{init}/{kind}").write_text(f"0 0 1\n{UID} {self._uid} 1\n")
-                os.write(pipes.block[1], b"1")
+            os.write(pipes.block[1], b"1")
         except OSError as error:
             os.close(descriptor)
             raise _cannot_start(_read_all(pipes.stderr[0]) or str(error).encode()) from error
@@ -176,21 +175,14 @@ class _Pipes:
     _job_ends: list[int]
 
     @classmethod
-    def open(cls, stack: contextlib.ExitStack, *, blocked: bool) -> "_Pipes":
+    def open(cls, stack: contextlib.ExitStack) -> "_Pipes":
         """Open all; `stack` closes ours, and the job's as far as `close_job_ends` has not."""
-        made = [os.pipe2(os.O_CLOEXEC) for _ in range(5 if blocked else 4)]
-        stdout, stderr, info, status = made[:4]
-        block = made[4] if blocked else (-1, -1)
-        ours = [stdout[0], stderr[0], info[0], status[0]]
-        job_ends = [stdout[1], stderr[1], info[1], status[1]]
-        if blocked:
-            ours.append(block[1])
-            job_ends.append(block[0])
+        stdout, stderr, info, status, block = (os.pipe2(os.O_CLOEXEC) for _ in range(5))
         for descriptor in (stdout[0], stderr[0], status[0]):
             os.set_blocking(descriptor, False)
-        pipes = cls(stdout, stderr, info, status, block, job_ends)
+        pipes = cls(stdout, stderr, info, status, block, [stdout[1], stderr[1], info[1], status[1], block[0]])
         stack.callback(pipes.close_job_ends)
-        for descriptor in ours:
+        for descriptor in (stdout[0], stderr[0], info[0], status[0], block[1]):
             stack.callback(os.close, descriptor)
         return pipes
 
@@ -269,10 +261,13 @@ def _exit_code(status: bytes) -> int | None:
 
 
 def _judge(passed: Ended | None, code: int | None) -> tuple[Ended, int | None]:
-    """Bubblewrap gives 128 + N for signal N, as shells do: such a code is called a signal, never an own end."""
+    """Bubblewrap gives 128 + N for signal N, as shells do: such a code is called a signal, never an own end.
+
+    It gives none when its first process was killed from outside, as by the kernel when the machine is out of memory.
+    """
     if passed is not None:
         return passed, None
-    if code is not None and code - 128 in _SIGNALS:
+    if code is None or code - 128 in _SIGNALS:
         return Ended.signalled, None
     return Ended.exited, code
 

