@@ -1,9 +1,13 @@
 """What every test may use."""
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.machine import ROOT, WARM, Machine, commit
 
 
 @pytest.fixture(scope="session")
@@ -13,4 +17,42 @@ def shared() -> Path:
     folder = Path(os.environ.get("VERTICE_SHARED", root.parent / "shared"))
     if not (folder / "data").is_dir():
         pytest.fail(f"{folder} has no data/: the advisory data the tests read is missing; set VERTICE_SHARED")
+    return folder
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """A machine with an empty home, but warm caches of releases and environments."""
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in WARM:
+        warm = ROOT / ".run" / "test" / name
+        warm.mkdir(parents=True, exist_ok=True)
+        (home / name).symlink_to(warm)
+    (home / "gitconfig").write_text("[user]\n\tname = Rita Reviewer\n\temail = rita@example.org\n")
+    return Machine(home)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Callable[..., Path]:
+    """Make a project from files, in a git repository of its own unless `git` is False."""
+
+    def make(files: dict[str, str], *, git: bool = True) -> Path:
+        folder = tmp_path / "service"
+        for name, text in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+        if git:
+            commit(folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def patient(tmp_path: Path) -> Path:
+    """A copy of examples/patient, in a git repository of its own."""
+    folder = tmp_path / "patient"
+    shutil.copytree(ROOT / "examples" / "patient", folder)
+    commit(folder)
     return folder

@@ -48,7 +48,7 @@ class Request:
     minimum_age_days: int = 0
     prereleases: bool = False
     hold_younger_than_days: int = 0
-    tries: int = 5
+    tries: int = 20
     """How many releases of a package are tried when the wargame refutes one after the other."""
     wanted: tuple[tuple[str, str], ...] = ()
     """(package, version or constraint) that reviewers asked to try."""

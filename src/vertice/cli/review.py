@@ -98,7 +98,7 @@ def decide(
         made = Decision(
             kind=DecisionKind(decision),
             justification=justification,
-            reviewer=_reviewer(str(review.project_root)),
+            reviewer=_reviewer(),
             wanted=wanted,
             confidence_override=confidence,
             accept_unproven=accept_unproven,
@@ -121,13 +121,12 @@ def _plain(review: "Review") -> Any:
     return to_plain(review)
 
 
-def _reviewer(project: str) -> "Reviewer":
-    """Whoever git says works here; git asks the project, then the person's own settings."""
+def _reviewer() -> "Reviewer":
+    """Whoever git's own settings of this person say; what the project's settings say does not count."""
     from vertice.adaptive.review.model import Reviewer
 
     def git(name: str) -> str:
-        command = ["git", "config", "--get", name]
-        done = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=10, check=False)
-        return done.stdout.strip()
+        command = ["git", "config", "--global", "--get", name]
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=False).stdout.strip()
 
     return Reviewer(name=git("user.name"), email=git("user.email"))

@@ -123,7 +123,8 @@ def test_a_uv_lock_without_its_project_cannot_be_locked_anew(heal: Heal, advisor
 
 
 def test_uv_lock_of_a_workspace_edits_the_member_that_asks(heal: Heal, advisory: Make, uv: Uv) -> None:
-    root = '[project]\nname = "all"\nversion = "1"\nrequires-python = ">=3.11"\n[tool.uv.workspace]\nmembers = ["libs/*"]\n'
+    root = '[project]\nname = "all"\nversion = "1"\nrequires-python = ">=3.11"\n'
+    root += '[tool.uv.workspace]\nmembers = ["libs/*"]\n'
     member = '[project]\nname = "one"\nversion = "1"\nrequires-python = ">=3.11"\ndependencies = ["idna<3.7"]\n'
     files = {"pyproject.toml": root.encode(), "libs/one/pyproject.toml": member.encode()}
     lock = uv.run(["lock"], files=files).files["uv.lock"].decode()
@@ -140,10 +141,12 @@ def test_pylock_replaces_version_and_files(heal: Heal, advisory: Make, uv: Uv, r
     found = heal({"pylock.toml": text}, [advisory("I", "idna", "3.7"), advisory("S", "starlette", "0.28.0")])
     first, second = found.answers
     assert differing(text, found.text(first, "pylock.toml")) == {"idna": ("3.6", "3.7")}
-    assert changed_lines(text, found.text(first, "pylock.toml")) == 6
+    assert [block for block in text.split("[[packages]]") if "idna" not in block] == [
+        block for block in found.text(first, "pylock.toml").split("[[packages]]") if "idna" not in block
+    ]
     release = releases.release("idna", "3.7")
     assert release is not None
-    assert set(first.after.hashes["idna==3.7"]) == set(release.hashes)
+    assert set(first.after.hashes["idna==3.7"]) <= set(release.hashes)
     assert set(differing(text, found.text(second, "pylock.toml"))) == {"starlette", "fastapi"}
 
 
@@ -165,7 +168,8 @@ def test_a_pylock_of_tables_stays_one_of_tables(heal: Heal, advisory: Make, rele
 
 
 def test_a_pyproject_without_a_lock_has_its_range_raised(heal: Heal, advisory: Make) -> None:
-    text = '[project]\nname = "x"\nversion = "1"\nrequires-python = ">=3.11"\ndependencies = [\n  "jinja2 >=2.0,<3", # keep\n]\n'
+    text = '[project]\nname = "x"\nversion = "1"\nrequires-python = ">=3.11"\n'
+    text += 'dependencies = [\n  "jinja2 >=2.0,<3", # keep\n]\n'
     found = heal({"pyproject.toml": text}, [advisory("J", "jinja2", "3.1.4")])
     assert found.text(found.only, "pyproject.toml") == text.replace(">=2.0,<3", ">=3.1.4,<4")
 

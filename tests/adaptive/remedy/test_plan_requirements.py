@@ -244,8 +244,9 @@ def test_a_parent_and_child_that_are_both_vulnerable_move_in_one_remedy(heal: He
 
 
 def test_packages_the_new_release_needs_are_pinned_beside(heal: Heal, advisory: Make) -> None:
-    """anyio 4.0 to 4.4 need exceptiongroup only on old Pythons; flask 2.2 needs importlib-metadata there; 2.3 needs blinker."""
-    text = "# via pip freeze\nclick==8.1.7\nFlask==2.2.5\nitsdangerous==2.1.2\nJinja2==3.1.4\nMarkupSafe==2.1.5\nWerkzeug==2.3.8\n"
+    """Flask 2.3 needs blinker, 2.2 does not."""
+    text = "# all of it\nclick==8.1.7\nFlask==2.2.5\nitsdangerous==2.1.2\nJinja2==3.1.4\nMarkupSafe==2.1.5\n"
+    text += "Werkzeug==2.3.8\n"
     found = heal({"requirements.txt": text}, [advisory("F", "flask", "2.3.0")])
     assert found.moves(found.only)["flask"] == ("2.2.5", "2.3.0")
     after = found.text(found.only, "requirements.txt")

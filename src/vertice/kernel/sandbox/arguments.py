@@ -44,7 +44,10 @@ _ETC_MADE_UP = {
 }
 _FILE_TIME = 1_577_836_800
 """2020-01-01: wheels are zip files, which know no time before 1980."""
-_TAKE_FILES = 'tar -xf - -C / && exec "$@" </dev/null'
+_WAIT = 'read -r word <&$1 && [ "$word" = go ] || exit 125; shift; '
+"""Runs before the job's program: nothing starts until we say so, and nothing at all when we died before (end of file)."""
+_TAKE_FILES = "tar -xf - -C / && "
+_START = 'exec "$@" </dev/null'
 _OPEN_DOOR = """
 import os, socket, sys
 door = socket.socket()
@@ -105,8 +108,11 @@ class Plan:
     """A tar file of the job's own files."""
 
 
-def plan(job: Job, host: Host, *, channel: int = -1) -> Plan:
-    """Return how `job` is run on `host`; `channel` is the descriptor over which the way to the index is opened."""
+def plan(job: Job, host: Host, *, gate: int, channel: int = -1) -> Plan:
+    """Return how `job` is run on `host`.
+
+    `gate` is the descriptor that the start waits on, `channel` the one over which the way to the index is opened.
+    """
     own = {path: data for path, data in job.files.items() if _is_below(_checked(path), _OWNED)}
     fixed = {path: data for path, data in job.files.items() if path not in own}
     options = (
@@ -119,7 +125,7 @@ def plan(job: Job, host: Host, *, channel: int = -1) -> Plan:
         *("--chdir", job.cwd),
     )
     tar = _tar(own) if own else None
-    return Plan(options=options, command=_command(job, host, channel, with_files=bool(own)), stdin=tar)
+    return Plan(options=options, command=_command(job, host, gate, channel, with_files=bool(own)), stdin=tar)
 
 
 def _isolation(host: Host) -> Iterator[str | Blob]:
@@ -192,14 +198,14 @@ def _environment(job: Job) -> Iterator[str]:
         yield from ("--setenv", name, value)
 
 
-def _command(job: Job, host: Host, channel: int, *, with_files: bool) -> tuple[str, ...]:
+def _command(job: Job, host: Host, gate: int, channel: int, *, with_files: bool) -> tuple[str, ...]:
     steps: list[str] = []
     if host.drops_root:
         steps += [host.setpriv, f"--reuid={UID}", f"--regid={UID}", "--clear-groups", "--inh-caps=-all"]
         steps += ["--bounding-set=-all", "--no-new-privs", "--"]
     steps += [host.prlimit, *_walls(job.limits, host), "--"]
-    if with_files:
-        steps += [host.sh, "-c", _TAKE_FILES.replace("tar", host.tar, 1), "sh"]
+    files = _TAKE_FILES.replace("tar", host.tar, 1) if with_files else ""
+    steps += [host.sh, "-c", _WAIT + files + _START, "sh", str(gate)]
     if job.network is not Network.none:
         steps += [host.python[0], "-I", "-S", "-c", _OPEN_DOOR, str(channel), str(PROXY_PORT)]
     return (*steps, *job.argv)

@@ -34,6 +34,7 @@ __all__ = ["Bubblewrap"]
 _OLDEST = (0, 8, 0)
 """The first with `--size` and `--disable-userns` (Debian 12, Ubuntu 24.04)."""
 _START_SECONDS = 20.0
+_BOUND_TICK_SECONDS = 0.0005
 _SETUP_ERROR_BYTES = 4096
 _SIGNALS = frozenset(int(known) for known in signal.Signals)
 
@@ -81,20 +82,22 @@ class Bubblewrap:
             )
         with contextlib.ExitStack() as stack:
             gateway = None if job.network is Network.none else stack.enter_context(Gateway(job.endpoints))
-            ready = plan(job, self._host, channel=gateway.channel if gateway else -1)
+            pipes = _Pipes.open(stack)
+            ready = plan(job, self._host, gate=pipes.gate[0], channel=gateway.channel if gateway else -1)
             if self._uid is not None:
                 for mount in job.mounts:
                     _open_to(mount, self._uid)
-            return self._execute(ready, job, gateway, stack)
+            return self._execute(ready, job, pipes, gateway, stack)
 
-    def _execute(self, ready: Plan, job: Job, gateway: Gateway | None, stack: contextlib.ExitStack) -> Outcome:
-        pipes = _Pipes.open(stack)
+    def _execute(
+        self, ready: Plan, job: Job, pipes: "_Pipes", gateway: Gateway | None, stack: contextlib.ExitStack
+    ) -> Outcome:
         options, descriptors = _on_descriptors(ready.options, stack)
         stdin = _memory_file(ready.stdin, stack) if ready.stdin else subprocess.DEVNULL
         options += ["--info-fd", str(pipes.info[1]), "--json-status-fd", str(pipes.status[1])]
         options += ["--block-fd" if self._uid is None else "--userns-block-fd", str(pipes.block[0])]
         arguments = _memory_file(Blob("options", b"\0".join(os.fsencode(option) for option in options)), stack)
-        passed = [*descriptors, arguments, pipes.info[1], pipes.status[1], pipes.block[0]]
+        passed = [*descriptors, arguments, pipes.info[1], pipes.status[1], pipes.block[0], pipes.gate[0]]
         passed += [gateway.channel] if gateway else []
         started = time.monotonic()
         process = subprocess.Popen(
@@ -145,7 +148,10 @@ class Bubblewrap:
         )
 
     def _release(self, pipes: "_Pipes") -> tuple[int, int]:
-        """Learn the pid of the first process inside, which waits for us, and let it go on; return (pid, pidfd)."""
+        """Learn the pid of the first process inside, which waits for us, and let it go on; return (pid, pidfd).
+
+        The job's program waits once more, until the first process is bound to our life.
+        """
         try:
             init = _child_pid(pipes.info[0])
             descriptor = os.pidfd_open(init)
@@ -157,6 +163,9 @@ class Bubblewrap:
                 for kind in ("uid_map", "gid_map"):
                     Path(f"/proc/{init}/{kind}").write_text(f"0 0 1\n{UID} {self._uid} 1\n")
             os.write(pipes.block[1], b"1")
+            _wait_bound(init, descriptor)
+            with contextlib.suppress(BrokenPipeError):
+                os.write(pipes.gate[1], b"go\n")
         except OSError as error:
             os.close(descriptor)
             raise _cannot_start(_read_all(pipes.stderr[0]) or str(error).encode()) from error
@@ -172,17 +181,19 @@ class _Pipes:
     info: tuple[int, int]
     status: tuple[int, int]
     block: tuple[int, int]
+    gate: tuple[int, int]
     _job_ends: list[int]
 
     @classmethod
     def open(cls, stack: contextlib.ExitStack) -> "_Pipes":
         """Open all; `stack` closes ours, and the job's as far as `close_job_ends` has not."""
-        stdout, stderr, info, status, block = (os.pipe2(os.O_CLOEXEC) for _ in range(5))
+        stdout, stderr, info, status, block, gate = (os.pipe2(os.O_CLOEXEC) for _ in range(6))
         for descriptor in (stdout[0], stderr[0], status[0]):
             os.set_blocking(descriptor, False)
-        pipes = cls(stdout, stderr, info, status, block, [stdout[1], stderr[1], info[1], status[1], block[0]])
+        job_ends = [stdout[1], stderr[1], info[1], status[1], block[0], gate[0]]
+        pipes = cls(stdout, stderr, info, status, block, gate, job_ends)
         stack.callback(pipes.close_job_ends)
-        for descriptor in (stdout[0], stderr[0], info[0], status[0], block[1]):
+        for descriptor in (stdout[0], stderr[0], info[0], status[0], block[1], gate[1]):
             stack.callback(os.close, descriptor)
         return pipes
 
@@ -236,6 +247,20 @@ def _open_to(mount: Mount, uid: int) -> None:
             for name in (*folders, *files):
                 os.chown(name, uid, uid, dir_fd=descriptor, follow_symlinks=False)
         os.chown(mount.source, uid, uid)
+
+
+def _wait_bound(init: int, descriptor: int) -> None:
+    """Wait until the first process inside is bound to the life of bubblewrap, whose own is bound to ours.
+
+    bubblewrap binds it late (PR_SET_PDEATHSIG, just before it begins to wait for its child): were we killed before that,
+    it would go on without us. It has a child and sleeps only once it waits.
+    """
+    until = time.monotonic() + _START_SECONDS
+    while time.monotonic() < until and not select.select([descriptor], [], [], _BOUND_TICK_SECONDS)[0]:
+        with contextlib.suppress(OSError, IndexError):
+            state = Path(f"/proc/{init}/stat").read_text().rpartition(")")[2].split()[0]
+            if state == "S" and Path(f"/proc/{init}/task/{init}/children").read_bytes():
+                return
 
 
 def _child_pid(descriptor: int) -> int:

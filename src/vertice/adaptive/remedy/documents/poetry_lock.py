@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from packaging.markers import Marker
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from vertice.adaptive.inventory.model import Lock
+from vertice.adaptive.inventory.poetry_constraint import specifier
 from vertice.adaptive.remedy.candidates import same
 from vertice.adaptive.remedy.documents.blocks import Block, Blocks, split
 from vertice.adaptive.remedy.documents.model import Move, Written
@@ -72,48 +75,30 @@ class PoetryLockDocument:
 def content_hash(pyproject: Mapping[str, Any], current: str, before: Mapping[str, Any]) -> str | None:
     """Return the `content-hash` of `pyproject`, by the rule that gives `current` for `before`; None: none does.
 
-    Poetry 1 hashes a few keys of `[tool.poetry]`, Poetry 2 those of `[project]` and `[dependency-groups]` as well.
+    The rules are those of `Locker._get_content_hash`: Poetry 1 hashes keys of `[tool.poetry]` alone, Poetry 2.0 those of
+    `[project]` as well, Poetry 2.2 `[dependency-groups]` too.
     """
-    for rule in (_relevant_1, _relevant_2, _relevant_2_groups):
-        if _sha256(rule(before)) == current:
-            return _sha256(rule(pyproject))
-    return None
-
-
-def _sha256(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+    rules: tuple[tuple[str, ...], ...] = (("project", "dependency-groups"), ("project",), ())
+    rule = next((rule for rule in rules if _hashed(before, rule) == current), None)
+    return None if rule is None else _hashed(pyproject, rule)
 
 
 _LEGACY = ("dependencies", "source", "extras", "dev-dependencies")
+_PROJECT = ("requires-python", "dependencies", "optional-dependencies")
 
 
-def _relevant_1(pyproject: Mapping[str, Any]) -> dict[str, Any]:
-    poetry = pyproject.get("tool", {}).get("poetry", {})
-    keys = [*_LEGACY, *(["group"] if poetry.get("group") is not None else [])]
-    return {key: poetry.get(key) for key in keys}
-
-
-def _relevant_2(pyproject: Mapping[str, Any]) -> dict[str, Any]:
-    project = _project(pyproject)
-    if not project:
-        return _relevant_1(pyproject)
-    return {"project": project, "tool": {"poetry": _present(pyproject)}}
-
-
-def _relevant_2_groups(pyproject: Mapping[str, Any]) -> dict[str, Any]:
-    project, groups = _project(pyproject), pyproject.get("dependency-groups", {})
-    return {"project": project, "dependency-groups": groups, "tool": {"poetry": _present(pyproject)}}
-
-
-def _project(pyproject: Mapping[str, Any]) -> dict[str, Any]:
+def _hashed(pyproject: Mapping[str, Any], tables: tuple[str, ...]) -> str:
     project = pyproject.get("project", {})
-    keys = ("requires-python", "dependencies", "optional-dependencies")
-    return {key: project[key] for key in keys if project.get(key) is not None}
-
-
-def _present(pyproject: Mapping[str, Any]) -> dict[str, Any]:
     poetry = pyproject.get("tool", {}).get("poetry", {})
-    return {key: poetry[key] for key in (*_LEGACY, "group") if poetry.get(key) is not None}
+    standard = {
+        "project": {key: project[key] for key in _PROJECT if project.get(key) is not None},
+        "dependency-groups": pyproject.get("dependency-groups", {}),
+    }
+    content: dict[str, Any] = {name: standard[name] for name in tables if standard[name]}
+    kept = [key for key in (*_LEGACY, "group") if poetry.get(key) is not None or (key != "group" and not content)]
+    own = {key: poetry.get(key) for key in kept}
+    content = {**content, "tool": {"poetry": own}} if content else own
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _rehashed(lock: str, before: str, after: str) -> str:
@@ -132,24 +117,37 @@ class _UnknownMetadataError(ValueError):
 class _New:
     release: Release
     metadata: Metadata
+    pythons: tuple[str, ...]
+    """Minor versions that the lock is for."""
+
+
+def _pythons(lock: str) -> tuple[str, ...]:
+    """Return the minor versions that the lock's `python-versions` lets in."""
+    wanted = specifier(str(tomllib.loads(lock).get("metadata", {}).get("python-versions", ""))) or ""
+    try:
+        accepted = SpecifierSet(wanted)
+    except InvalidSpecifier:
+        return ()
+    return tuple(f"3.{minor}" for minor in range(30) if accepted.contains(f"3.{minor}.0"))
 
 
 def _moved(blocks: Blocks, move: Move, index: Releases) -> Blocks:
+    pythons = _pythons(blocks.tail)
     for position, block in enumerate(blocks.blocks):
         before, after = move.changes.get(block.name, ("", ""))
         if after and same(block.version, before):
-            old, new = _known(block.name, block.version, index), _known(block.name, after, index)
+            old, new = _known(block.name, block.version, index, pythons), _known(block.name, after, index, pythons)
             blocks = blocks.with_block(position, _rewritten(block, after, old, new))
             if "[metadata.files]" in blocks.tail:
                 blocks = replace(blocks, tail=_files_of_old_lock(blocks.tail, block, new.release))
     kept = tuple(block for block in blocks.blocks if block.name not in move.removed)
     blocks = replace(blocks, blocks=kept)
     for name, version in sorted(move.added.items()):
-        blocks = _with_new(blocks, name, version, _known(name, version, index), move)
+        blocks = _with_new(blocks, name, version, _known(name, version, index, pythons), move)
     return blocks
 
 
-def _known(name: str, version: str, index: Releases) -> _New:
+def _known(name: str, version: str, index: Releases, pythons: tuple[str, ...]) -> _New:
     release = index.release(name, version)
     try:
         metadata = metadata_of(release, index) if release is not None else None
@@ -159,7 +157,7 @@ def _known(name: str, version: str, index: Releases) -> _New:
         ) from error
     if release is None or metadata is None:
         raise _UnknownMetadataError(f"what {name} {version} requires is not known without building it")
-    return _New(release, metadata)
+    return _New(release, metadata, pythons)
 
 
 def _rewritten(block: Block, after: str, old: _New, new: _New) -> str:
@@ -251,7 +249,7 @@ def _dependencies(new: _New, optional: set[str]) -> dict[str, str]:
     for one in _parsed(new.metadata):
         marker = str(one.marker or "")
         name = canonicalize_name(one.name)
-        if "extra ==" not in marker or name in optional:
+        if ("extra ==" not in marker or name in optional) and _possible(one.marker, new.pythons):
             entries.setdefault(name, []).append((one.name, _entry(one, marker)))
     return {
         name: f"{found[0][0]} = {found[0][1]}\n"
@@ -259,6 +257,14 @@ def _dependencies(new: _New, optional: set[str]) -> dict[str, str]:
         else f"{found[0][0]} = [\n{''.join(f'    {_tabled(entry)},{chr(10)}' for _, entry in found)}]\n"
         for name, found in entries.items()
     }
+
+
+def _possible(marker: Marker | None, pythons: tuple[str, ...]) -> bool:
+    """Say whether a marker about the Python version alone holds for one of `pythons`; Poetry leaves others out."""
+    about = set(re.findall(r"[a-z_]{4,}(?= *(?:[<>=!~]|not in|in))", str(marker))) if marker else set()
+    if marker is None or not pythons or not about or not about <= {"python_version", "python_full_version"}:
+        return True
+    return any(marker.evaluate({"python_version": python, "python_full_version": f"{python}.0"}) for python in pythons)
 
 
 def _entry(one: Requirement, marker: str) -> str:
@@ -292,6 +298,7 @@ def _extras(new: _New) -> dict[str, str]:
         marker = str(one.marker or "")
         for extra in re.findall(r"""extra == ["']([^"']+)["']""", marker):
             rest = re.sub(r"""\s*(?:and\s+)?extra == ["'][^"']+["']""", "", marker).strip()
+            rest = rest[1:-1] if re.fullmatch(r"\([^()]*\)", rest) else rest
             asked = f"{one.name}{f'[{chr(44).join(sorted(one.extras))}]' if one.extras else ''}"
             bounds = f" ({_constraint(str(one.specifier))})" if one.specifier else ""
             found.setdefault(extra, []).append(asked + bounds + (f" ; {rest}" if rest else ""))

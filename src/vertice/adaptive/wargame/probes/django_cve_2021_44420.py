@@ -100,9 +100,8 @@ def converter():
 
 
 def pages():
-    got = [
-        call(address)[0] for address in ("/internal/report", "/internal/list", "/item/12", "/item/x", "/internal/rep")
-    ]
+    addresses = ("/internal/report", "/internal/list", "/item/12", "/item/x", "/internal/rep")
+    got = [call(address)[0] for address in addresses]
     return ("works" if got == [200, 200, 200, 404, 404] else "broken"), repr(got)
 
 

