@@ -56,3 +56,11 @@ def patient(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / "examples" / "patient", folder)
     commit(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def warm_home() -> Path:
+    """A home that every test run shares: only for caches of releases and environments."""
+    home = ROOT / ".run" / "test"
+    home.mkdir(parents=True, exist_ok=True)
+    return home

@@ -38,6 +38,28 @@ def test_files_are_laid_down(sandbox: Bubblewrap) -> None:
     assert b"/probe/new" in outcome.stderr
 
 
+@pytest.mark.parametrize("files", [{}, {"/work/x": b"x", "/y": b"y"}], ids=["none", "some"])
+def test_the_program_gets_no_descriptor_it_could_use(run_python: Run, files: dict[str, bytes]) -> None:
+    """Standard streams, and at most the sealed memory its files came in."""
+    source = """
+import os
+for name in sorted(os.listdir("/proc/self/fd"), key=int):
+    try:
+        target = os.readlink("/proc/self/fd/" + name)
+    except OSError:
+        continue
+    if int(name) > 2:
+        print(target)
+        try:
+            print(os.write(os.open("/proc/self/fd/" + name, os.O_RDWR), b"x"))
+        except OSError as error:
+            print(error.strerror)
+"""
+    outcome = run_python(source, files=files)
+    expected = "/memfd:files (deleted)\nOperation not permitted\n" if files else ""
+    assert outcome.stdout.decode() == expected, outcome.stderr
+
+
 def test_two_thousand_files(sandbox: Bubblewrap) -> None:
     files = {f"/work/{number % 50}/{number}": b"x" for number in range(2000)}
     outcome = sandbox.run(Job(("sh", "-c", "find /work -type f | wc -l"), files=files))

@@ -44,10 +44,11 @@ _ETC_MADE_UP = {
 }
 _FILE_TIME = 1_577_836_800
 """2020-01-01: wheels are zip files, which know no time before 1980."""
-_WAIT = 'read -r word <&$1 && [ "$word" = go ] || exit 125; shift; '
-"""Runs before the job's program: nothing starts until we say so, and nothing at all when we died before (end of file)."""
-_TAKE_FILES = "tar -xf - -C / && "
+_WAIT = 'read -r word && [ "$word" = go ] || exit 125; '
+_TAKE_FILES = "tar -xf /proc/self/fd/$0 -C / && "
 _START = 'exec "$@" </dev/null'
+"""Run before the job's program, which thus begins when we say so on stdin, and never when we died before (end of file);
+$0 is the descriptor of the tar file with the job's own files."""
 _OPEN_DOOR = """
 import os, socket, sys
 door = socket.socket()
@@ -102,17 +103,12 @@ class Plan:
 
     options: tuple[str | Blob, ...]
     """For `bwrap --args`."""
-    command: tuple[str, ...]
+    command: tuple[str | Blob, ...]
     """What bubblewrap starts."""
-    stdin: Blob | None
-    """A tar file of the job's own files."""
 
 
-def plan(job: Job, host: Host, *, gate: int, channel: int = -1) -> Plan:
-    """Return how `job` is run on `host`.
-
-    `gate` is the descriptor that the start waits on, `channel` the one over which the way to the index is opened.
-    """
+def plan(job: Job, host: Host, *, channel: int = -1) -> Plan:
+    """Return how `job` is run on `host`; `channel` is the descriptor over which the way to the index is opened."""
     own = {path: data for path, data in job.files.items() if _is_below(_checked(path), _OWNED)}
     fixed = {path: data for path, data in job.files.items() if path not in own}
     options = (
@@ -125,7 +121,7 @@ def plan(job: Job, host: Host, *, gate: int, channel: int = -1) -> Plan:
         *("--chdir", job.cwd),
     )
     tar = _tar(own) if own else None
-    return Plan(options=options, command=_command(job, host, gate, channel, with_files=bool(own)), stdin=tar)
+    return Plan(options=options, command=_command(job, host, channel, tar))
 
 
 def _isolation(host: Host) -> Iterator[str | Blob]:
@@ -198,14 +194,14 @@ def _environment(job: Job) -> Iterator[str]:
         yield from ("--setenv", name, value)
 
 
-def _command(job: Job, host: Host, gate: int, channel: int, *, with_files: bool) -> tuple[str, ...]:
-    steps: list[str] = []
+def _command(job: Job, host: Host, channel: int, files: Blob | None) -> tuple[str | Blob, ...]:
+    steps: list[str | Blob] = []
     if host.drops_root:
         steps += [host.setpriv, f"--reuid={UID}", f"--regid={UID}", "--clear-groups", "--inh-caps=-all"]
         steps += ["--bounding-set=-all", "--no-new-privs", "--"]
     steps += [host.prlimit, *_walls(job.limits, host), "--"]
-    files = _TAKE_FILES.replace("tar", host.tar, 1) if with_files else ""
-    steps += [host.sh, "-c", _WAIT + files + _START, "sh", str(gate)]
+    take = _TAKE_FILES.replace("tar", host.tar, 1) if files else ""
+    steps += [host.sh, "-c", _WAIT + take + _START, files or "sh"]
     if job.network is not Network.none:
         steps += [host.python[0], "-I", "-S", "-c", _OPEN_DOOR, str(channel), str(PROXY_PORT)]
     return (*steps, *job.argv)

@@ -11,6 +11,7 @@ be set up, nothing is run.
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import select
@@ -83,7 +84,7 @@ class Bubblewrap:
         with contextlib.ExitStack() as stack:
             gateway = None if job.network is Network.none else stack.enter_context(Gateway(job.endpoints))
             pipes = _Pipes.open(stack)
-            ready = plan(job, self._host, gate=pipes.gate[0], channel=gateway.channel if gateway else -1)
+            ready = plan(job, self._host, channel=gateway.channel if gateway else -1)
             if self._uid is not None:
                 for mount in job.mounts:
                     _open_to(mount, self._uid)
@@ -93,17 +94,17 @@ class Bubblewrap:
         self, ready: Plan, job: Job, pipes: "_Pipes", gateway: Gateway | None, stack: contextlib.ExitStack
     ) -> Outcome:
         options, descriptors = _on_descriptors(ready.options, stack)
-        stdin = _memory_file(ready.stdin, stack) if ready.stdin else subprocess.DEVNULL
+        command, own_files = _on_descriptors(ready.command, stack)
         options += ["--info-fd", str(pipes.info[1]), "--json-status-fd", str(pipes.status[1])]
         options += ["--block-fd" if self._uid is None else "--userns-block-fd", str(pipes.block[0])]
         arguments = _memory_file(Blob("options", b"\0".join(os.fsencode(option) for option in options)), stack)
-        passed = [*descriptors, arguments, pipes.info[1], pipes.status[1], pipes.block[0], pipes.gate[0]]
+        passed = [*descriptors, *own_files, arguments, pipes.info[1], pipes.status[1], pipes.block[0]]
         passed += [gateway.channel] if gateway else []
         started = time.monotonic()
         process = subprocess.Popen(
-            [self._executable, "--args", str(arguments), "--", *ready.command],
+            [self._executable, "--args", str(arguments), "--", *command],
             executable=self._executable,
-            stdin=stdin,
+            stdin=pipes.gate[0],
             stdout=pipes.stdout[1],
             stderr=pipes.stderr[1],
             env={},  # Inside, /proc/1/environ shows the environment bubblewrap itself was started with.
@@ -216,12 +217,14 @@ def _on_descriptors(options: tuple[str | Blob, ...], stack: contextlib.ExitStack
 
 
 def _memory_file(blob: Blob, stack: contextlib.ExitStack) -> int:
-    descriptor = os.memfd_create(blob.name.rpartition("/")[2][:100])
+    descriptor = os.memfd_create(blob.name.rpartition("/")[2][:100], os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     stack.callback(os.close, descriptor)
     rest = memoryview(blob.data)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
     os.lseek(descriptor, 0, os.SEEK_SET)
+    # The job keeps the descriptor of its files: sealed, it is no place to hide memory in.
+    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
     return descriptor
 
 
@@ -252,8 +255,8 @@ def _open_to(mount: Mount, uid: int) -> None:
 def _wait_bound(init: int, descriptor: int) -> None:
     """Wait until the first process inside is bound to the life of bubblewrap, whose own is bound to ours.
 
-    bubblewrap binds it late (PR_SET_PDEATHSIG, just before it begins to wait for its child): were we killed before that,
-    it would go on without us. It has a child and sleeps only once it waits.
+    bubblewrap binds it late (PR_SET_PDEATHSIG, just before it begins to wait for its child): were we killed before
+    that, it would go on without us. It has a child and sleeps only once it waits.
     """
     until = time.monotonic() + _START_SECONDS
     while time.monotonic() < until and not select.select([descriptor], [], [], _BOUND_TICK_SECONDS)[0]:
