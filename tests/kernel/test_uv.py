@@ -281,3 +281,11 @@ def test_a_wrong_hash_of_an_sdist_is_refused(uv: Uv, tmp_path: Path) -> None:
             "docopt", "0.6.2", interpreter=running_interpreter(), hashes=["sha256:" + "0" * 64]
         )
     assert not (tmp_path / "wheels").exists()
+
+
+@pytest.mark.index
+@pytest.mark.slow
+def test_an_old_sdist_builds_with_the_tools_of_its_time(uv: Uv, tmp_path: Path) -> None:
+    """PyYAML 5.4.1 asks for any Cython and breaks on Cython 3: the second attempt holds it back."""
+    built = Wheelhouse(uv, tmp_path).wheel("pyyaml", "5.4.1", interpreter=running_interpreter())
+    assert (built.version, built.constraints) == ("5.4.1", ("cython<3", "setuptools<70"))

@@ -5,6 +5,7 @@ The other side of the `Ground` protocol of `pipeline.py`. Every method may be re
 
 import asyncio
 import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -36,8 +37,8 @@ from vertice.adaptive.wargame.probe import find_probes, probes_for
 from vertice.adaptive.wargame.snapshot import take_snapshot
 from vertice.adaptive.wargame.suite import Suite, find_suite
 from vertice.kernel.database import Database, upgrade
-from vertice.kernel.errors import InputError
-from vertice.kernel.uv import Uv
+from vertice.kernel.errors import InputError, UnfinishedError
+from vertice.kernel.uv import Uv, UvResult
 
 __all__ = ["LocalGround"]
 
@@ -201,7 +202,11 @@ class LocalGround:
     def _scan(self, request: Request) -> Scan:
         with self._lock:
             if request.digest not in self._scans:
-                project = read_project(Path(request.project), uv=lambda: self.uv)
+                uv = _Watched(self.uv)
+                project = read_project(Path(request.project), uv=lambda: uv)
+                if uv.outage is not None:
+                    # A scan goes on with what it sees; what a heal does not see it would keep as a finished result.
+                    raise uv.outage
                 packages = frozenset(component.name for component in project.components)
                 source = advisory_source(self.store, [Path(folder) for folder in request.probes], packages)
                 today = date.fromisoformat(request.today)
@@ -220,6 +225,22 @@ class LocalGround:
     async def _create(self, new: NewReview) -> Review:
         async with Database.open(self.database_url) as database:
             return await ReviewStore(database, home=self.home).create(new)
+
+
+@dataclass
+class _Watched:
+    """uv, and what kept it from being asked."""
+
+    uv: Uv
+    outage: UnfinishedError | None = None
+
+    def run(self, args: Sequence[str], *, files: Mapping[str, bytes], indexes: Sequence[str], domain: str) -> UvResult:
+        """Run uv as the inventory asks; see `Uv.run`."""
+        try:
+            return self.uv.run(args, files=files, indexes=indexes, domain=domain)
+        except UnfinishedError as error:
+            self.outage = error
+            raise
 
 
 _UNKNOWN = "it is not fully known what would be installed (see the warnings), so nothing could be proven"

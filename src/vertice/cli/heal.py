@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vertice.cli.options import AdvisoriesOption, JsonOption, ProbesOption, ProjectArgument
+from vertice.cli.options import AdvisoriesOption, JsonOption, ProbesOption
 from vertice.cli.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ __all__ = ["heal"]
 
 
 def heal(
-    path: ProjectArgument = Path(),
+    path: Annotated[Path, typer.Argument(help="The project's folder.", metavar="PATH")] = Path(),
     advisories: AdvisoriesOption = None,
     probes: ProbesOption = None,
     again: Annotated[bool, typer.Option("--again", help="Prove anew what was proven before.")] = False,
@@ -39,7 +39,8 @@ def heal(
 
     started = time.monotonic()
     if not path.is_dir():
-        raise InputError("is no folder", where=str(path), todo="Give the project's folder.")
+        what = "is a file, not a folder" if path.exists() else "no such folder"
+        raise InputError(what, where=str(path), todo="Give the project's folder.")
     bench = Workbench()
     config = load_config(path)
     sandbox = bench.sandbox

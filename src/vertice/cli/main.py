@@ -7,7 +7,7 @@
 import contextlib
 import sys
 from collections.abc import Sequence
-from typing import IO
+from typing import IO, Annotated
 
 import typer
 
@@ -34,8 +34,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 nothing at or above the threshold, 1 findings, 2 bad usage or input, 3 could not finish.",
 )
-app.command("scan")(scan)
-app.command("heal")(heal)
+app.command("scan", short_help="Find known-vulnerable dependencies of a project.")(scan)
+app.command("heal", short_help="Find, patch and prove; leaves reviews that wait for you.")(heal)
 app.add_typer(review, name="review")
 app.add_typer(probe, name="probe")
 app.add_typer(advisories, name="advisories")
@@ -43,13 +43,19 @@ app.add_typer(evidence, name="evidence")
 app.add_typer(audit, name="audit")
 
 
-@app.callback()
-def _root(
-    version: bool = typer.Option(False, "--version", help="Show the version and exit.", is_eager=True),
-) -> None:
-    if version:
+def _show_version(wanted: bool) -> None:
+    if wanted:
         typer.echo(f"vertice {__version__}")
         raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    pass
 
 
 def main(argv: Sequence[str] | None = None, stdout: IO[str] | None = None, stderr: IO[str] | None = None) -> int:
@@ -63,8 +69,9 @@ def main(argv: Sequence[str] | None = None, stdout: IO[str] | None = None, stder
             return stop.exit_code
         except VerticeError as error:
             return _say(error, err)
-        except BrokenPipeError:
-            return _quiet()
+        except (BrokenPipeError, SystemExit):
+            # The reader of our output went away (`| head`); rich and typer end with SystemExit(1) then.
+            return UnfinishedError.exit_code
         except OSError as error:
             return _say(from_os_error(error, "working"), err)
         except (KeyboardInterrupt, typer.Abort):
@@ -91,9 +98,14 @@ def _usage(error: Exception) -> str | None:
     """What the parser has to say of bad usage, None for any other exception."""
     if not hasattr(error, "format_message"):
         return None
+    said = error.format_message()
     context = getattr(error, "ctx", None)
-    usage = f"{context.get_usage()}\n" if context else ""
-    return f"{usage}error: {printable(error.format_message())}\n"
+    if context is None:
+        return f"error: {printable(said)}\n"
+    if said == (help_text := context.get_help()):
+        return f"{help_text}\n"
+    said = printable(said.replace("Value error, ", ""))
+    return f"{context.get_usage()}\nerror: {said}\n  do: See `{context.command_path} --help`.\n"
 
 
 def _where(error: BaseException) -> str:
@@ -101,10 +113,3 @@ def _where(error: BaseException) -> str:
     while trace and trace.tb_next:
         trace = trace.tb_next
     return f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}" if trace else ""
-
-
-def _quiet() -> int:
-    """The reader of our output went away (`| head`): nothing is left to say."""
-    with contextlib.suppress(OSError):
-        sys.stdout = open("/dev/null", "w", encoding="utf-8")  # noqa: PTH123, SIM115 -- until the process ends
-    return 3

@@ -16,6 +16,9 @@ __all__ = ["app"]
 
 app = typer.Typer(help="Attacks that prove or refute a patch.", no_args_is_help=True)
 
+_WIDE = 100
+"""Columns from which the weakness classes are listed, too: in fewer every row would take two lines."""
+
 IdArgument = Annotated[str, typer.Argument(help="The advisory: CVE, GHSA or PYSEC id.", metavar="ID")]
 
 
@@ -56,16 +59,20 @@ def list_(as_json: JsonOption = False, probes: ProbesOption = None) -> None:
         return
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("advisory", "package", "kind", "CWE", "severity", "tried on"):
-        table.add_column(heading, no_wrap=heading in {"advisory", "kind", "severity"})
+    console = Console(file=sys.stdout)
+    headings = ("advisory", "package", "kind", "severity", "fixed in", "CWE")
+    if console.width < _WIDE:
+        headings = headings[:-1]
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
     for probe in found:
         own = probe.advisories[0]
-        release = f"{probe.vulnerable.partition('==')[2]} / {probe.fixed.partition('==')[2]}"
-        cells = (own.cve, probe.package, probe.kind, " ".join(own.cwe), str(own.severity), release)
-        table.add_row(*(printable(cell, limit=80).replace("[", "\\[") for cell in cells))
-    console = Console(file=sys.stdout)
+        fixed = probe.fixed.partition("==")[2]
+        cells = (own.cve, probe.package, probe.kind, str(own.severity), fixed, " ".join(own.cwe))
+        table.add_row(*(Text(printable(cell, limit=80)) for cell in cells[: len(headings)]))
     console.print(table)
     weaknesses = {weakness for probe in found for weakness in probe.advisories[0].cwe}
     packages = {probe.package for probe in found}

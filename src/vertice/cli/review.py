@@ -37,11 +37,13 @@ def list_(
     from vertice.adaptive.review.model import Status
     from vertice.kernel.errors import InputError
 
-    try:
-        wanted = [Status(name) for name in status or ("pending", "escalated", "changes_requested") if name != "all"]
-    except ValueError as error:
-        known = ", ".join([*Status, "all"])
-        raise InputError("is no status", where=f"--status {error}", todo=f"Known are {known}.") from error
+    known = [*Status, "all"]
+    for name in status or ():
+        if name not in known:
+            raise InputError(
+                f"{printable(name, limit=40)} is no status", where="--status", todo=f"Known are {', '.join(known)}."
+            )
+    wanted = [Status(name) for name in status or ("pending", "escalated", "changes_requested") if name != "all"]
     reviews = asyncio.run(with_store(lambda store, _: store.find(status=wanted, severity=severity, project=project)))
     if as_json:
         typer.echo(json.dumps({"reviews": [_plain(review) for review in reviews]}, indent=2))
@@ -68,8 +70,9 @@ def decide(
     code: CodeArgument,
     decision: Annotated[str, typer.Argument(help="approve, reject, modify or escalate.", metavar="DECISION")],
     justification: Annotated[
-        str, typer.Option("--because", "-m", help="Why, in at least 10 characters.", metavar="TEXT", prompt="Why?")
-    ],
+        str,
+        typer.Option("--because", "-m", help="Why, in at least 10 characters; asked for when missing.", metavar="TEXT"),
+    ] = "",
     wanted: Annotated[
         str, typer.Option("--try", help="With modify: the version or constraint to try.", metavar="VERSION")
     ] = "",
@@ -93,6 +96,8 @@ def decide(
             f"{printable(decision, limit=40)} is no decision", where=code, todo=f"Decide {', '.join(DecisionKind)}."
         )
 
+    justification = justification or _asked_why(code)
+
     async def act(store: ReviewStore, bench: Workbench) -> tuple[DecisionRecord, "Review"]:
         review = await store.get(code)
         made = Decision(
@@ -113,6 +118,14 @@ def decide(
     typer.echo(f"{review.code} is {review.status.replace('_', ' ')}: {record.action}, {printable(record.detail)}")
     if record.kind is DecisionKind.modify:
         typer.echo(f"Next: `vertice heal {review.project_root}` tries {printable(record.wanted)} and proves it.")
+
+
+def _asked_why(code: str) -> str:
+    from vertice.kernel.errors import InputError
+
+    if not sys.stdin.isatty():
+        raise InputError("a decision needs its reason", where=code, todo="Give it with --because.")
+    return str(typer.prompt("Why", err=True))
 
 
 def _plain(review: "Review") -> Any:

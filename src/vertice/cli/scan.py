@@ -66,7 +66,7 @@ def scan(
         expired=found.findings.expired,
         unused=found.findings.unused,
         warnings=found.project.warnings,
-        path=str(path),
+        path="" if python else str(path if path.is_dir() else path.parent),
     )
     form = Format.json if as_json else form
     if output is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from vertice.adaptive.triage.codes import CodeRegistry
 from vertice.kernel.environment import Environment
+from vertice.kernel.errors import InputError
 from vertice.kernel.home import make_private
 
 if TYPE_CHECKING:
@@ -34,7 +35,11 @@ class Workbench:
     @cached_property
     def home(self) -> Path:
         """Vértice's home, made when it is not there."""
-        return make_private(self.environment.home)
+        try:
+            return make_private(self.environment.home)
+        except InputError as error:
+            todo = "Name a folder that can be written to in VERTICE_HOME."
+            raise InputError(f"Vértice's home: {error.what}", where=error.where, todo=todo) from error
 
     @cached_property
     def settings(self) -> "Settings":

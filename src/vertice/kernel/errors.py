@@ -83,8 +83,14 @@ def from_os_error(error: OSError, doing: str) -> VerticeError:
             return InputError("no such file or directory", where=where, todo="Check the path.")
         case errno.EACCES | errno.EPERM | errno.EROFS:
             return InputError(f"not allowed while {doing}", where=where, todo="Check the permissions.")
+        case errno.EISDIR:
+            return InputError(f"is a directory, not a file, while {doing}", where=where, todo="Name a file.")
+        case errno.ENOTDIR | errno.EEXIST:
+            return InputError(f"a file is where a folder is needed, while {doing}", where=where, todo="Check the path.")
+        case errno.ENAMETOOLONG | errno.ELOOP:
+            return InputError(f"{error.strerror} while {doing}", where=where, todo="Check the path.")
         case _:
-            return UnfinishedError(f"{error.strerror or error} while {doing}", where=where)
+            return UnfinishedError(f"{error.strerror or error} while {doing}", where=where, todo="Run it again.")
 
 
 def _rebuild(kind: type[VerticeError], what: str, where: str, todo: str) -> VerticeError:

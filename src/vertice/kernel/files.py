@@ -41,8 +41,14 @@ def read_text(path: Path, *, limit: int = MAX_TEXT_BYTES) -> str:
 
 
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """Write `data` to `path` in one step: a reader sees the old content or the new, never a part."""
+    """Write `data` to `path` in one step: a reader sees the old content or the new, never a part.
+
+    A device or a pipe (`/dev/stdout`) is not replaced by a file, but written to.
+    """
     try:
+        if _is_stream(path):
+            path.write_bytes(data)
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
@@ -56,4 +62,11 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise from_os_error(error, f"writing {path}") from error
+        error.filename = str(path)  # not the name beside it that we made up
+        raise from_os_error(error, "writing it") from error
+
+
+def _is_stream(path: Path) -> bool:
+    if path.is_symlink() and path.readlink().is_relative_to("/proc/self/fd"):
+        return True
+    return path.exists() and not path.is_file() and not path.is_dir()

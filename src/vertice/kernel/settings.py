@@ -98,8 +98,9 @@ def load(environment: Environment | None = None) -> Settings:
         # pydantic's own message shows the value, which may be a password: hence `from None` and no input.
         first = error.errors(include_input=False, include_url=False)[0]
         name = str(first["loc"][0]).upper()
+        said = first["msg"].removeprefix("Value error, ")
         raise InputError(
-            f"{name} cannot be read: {printable(first['msg'])}", where=name, todo=f"Correct or unset {name}."
+            f"{name} cannot be read: {printable(said)}", where=name, todo=f"Correct or unset {name}."
         ) from None
 
 

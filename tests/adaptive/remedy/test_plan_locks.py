@@ -94,6 +94,7 @@ def test_uv_lock_relaxes_a_range_of_its_own(heal: Heal, advisory: Make, locked: 
     assert found.text(found.only, "pyproject.toml") == PROJECT.replace("httpx>=0.25,<0.26", "httpx>=0.27.0,<0.28")
 
 
+@pytest.mark.slow
 def test_uv_lock_declares_an_override_where_no_parent_lets_the_fix_in(
     heal: Heal, advisory: Make, locked: str, releases: Releases
 ) -> None:

@@ -1,4 +1,4 @@
-"""poetry.lock healed; the lock in data/ was written by Poetry 2.5.1, and what is expected is what `poetry lock` writes."""
+"""poetry.lock healed; the one in data/ is Poetry 2.5.1's, and what is expected is what `poetry lock` writes."""
 
 import hashlib
 import json
@@ -69,7 +69,8 @@ def test_dependencies_extras_and_python_of_the_new_release_are_written_as_poetry
         '    {file = "anyio-4.4.0.tar.gz", '
         'hash = "sha256:5aadc6a1bbb7cdb0bede386cac5e2940f5e2ff3aa20277e991cf028e0585ce94"},\n]\n\n'
         '[package.dependencies]\nidna = ">=2.8"\nsniffio = ">=1.1"\n\n'
-        '[package.extras]\ndoc = ["Sphinx (>=7)", "packaging", "sphinx-autodoc-typehints (>=1.2.0)", "sphinx-rtd-theme"]\n'
+        '[package.extras]\ndoc = ["Sphinx (>=7)", "packaging", '
+        '"sphinx-autodoc-typehints (>=1.2.0)", "sphinx-rtd-theme"]\n'
     ) in after
     assert 'trio = ["trio (>=0.23)"]\n\n[[package]]\nname = "h11"' in after
     untouched = LOCK[LOCK.index('[[package]]\nname = "h11"') : LOCK.index("[metadata]")]

@@ -154,6 +154,7 @@ def test_a_capping_parent_is_moved_to_the_first_release_that_lets_the_fix_in(hea
     assert "fastapi 0.104.1 does not allow it" in found.only.why
 
 
+@pytest.mark.slow
 def test_an_override_is_the_last_resort_of_a_compiled_file_and_is_understood_later(
     heal: Heal, advisory: Make, releases: Releases, tmp_path: Path
 ) -> None:
@@ -234,6 +235,7 @@ def test_a_release_that_is_too_young_is_not_proposed(heal: Heal, advisory: Make)
     assert "too young" in found.unremedied["I"]
 
 
+@pytest.mark.slow
 def test_a_parent_and_child_that_are_both_vulnerable_move_in_one_remedy(heal: Heal, advisory: Make) -> None:
     found = heal(
         {"requirements.txt": COMPILED},
@@ -287,13 +289,23 @@ def test_a_reviewers_wish_is_followed(heal: Heal, advisory: Make) -> None:
     [
         ("99.0", "there is no such release"),
         ("3.4", "would be a downgrade from 3.5"),
-        ("3.6", "stays affected by I"),
+        ("3.6", "stays affected by I, I2"),
         ("not a version", "neither a version nor a constraint"),
+        ("3.7", "stays affected by I2"),
     ],
 )
 def test_a_wish_that_cannot_be_followed_is_bad_input(heal: Heal, advisory: Make, wish: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        heal({"requirements.txt": "idna==3.5\n"}, [advisory("I", "idna", "3.7")], wanted={"idna": wish})
+        heal(
+            {"requirements.txt": "idna==3.5\n"},
+            [advisory("I", "idna", "3.7"), advisory("I2", "idna", "3.8")],
+            wanted={"idna": wish},
+        )
+
+
+def test_a_wish_for_a_package_that_is_not_there_is_bad_input(heal: Heal, advisory: Make) -> None:
+    with pytest.raises(InputError, match="does not use this package"):
+        heal({"requirements.txt": "idna==3.5\n"}, [advisory("I", "idna", "3.7")], wanted={"six": "1.0"})
 
 
 def test_a_project_that_does_not_resolve_as_it_stands_says_so(heal: Heal, advisory: Make) -> None:

@@ -1,5 +1,7 @@
 """The index over a whole project."""
 
+import time
+
 import pytest
 
 from vertice.adaptive.triage.imports import ImportIndex, index_imports
@@ -67,8 +69,37 @@ def test_own_modules_that_import_each_other_end() -> None:
     assert ("b.py", 4, "yaml.load") in lines(index(files, "yaml"), "yaml")
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import os, yaml",
+        "import os, \\\n  yaml",
+        "if x: import yaml",
+        "from yaml import (\n    load,  # noqa (really)\n)",
+        "import importlib\nimportlib.import_module(\n    'yaml'\n)",
+        "__import__('yaml')",
+        "try:\n\timport yaml.loader as x\nfinally: ...",
+        "x = 1;import yaml",
+        '"Text with an import"\nimport yaml',
+        "# import\nimport yaml",
+        "# from (\nimport yaml",
+        "# from (\nx = 1\nimport yaml\n# )",
+    ],
+)
+def test_no_way_of_writing_an_import_is_passed_over(source: str) -> None:
+    assert index({"a.py": source}, "yaml").uses["yaml"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["from google import protobuf", "import google.protobuf", "from google import (\n  cloud,\n  protobuf,\n)"],
+)
+def test_no_way_of_writing_a_namespace_import_is_passed_over(source: str) -> None:
+    assert index({"a.py": source}, "google.protobuf").uses["google"]
+
+
 def test_only_files_that_can_name_a_module_are_parsed() -> None:
-    files = {f"app/m{number}.py": "import os\n" for number in range(50)} | {"app/io.py": "import yaml\n"}
+    files = {f"app/m{number}.py": "import os\nyaml = 1\n" for number in range(50)} | {"app/io.py": "import yaml\n"}
     found = index(files, "yaml")
     assert (found.files, set(found.uses)) == (1, {"yaml"})
     assert index(files).files == 51
@@ -77,21 +108,22 @@ def test_only_files_that_can_name_a_module_are_parsed() -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"print 'yaml'\n", "old.py:1: not searched"),
-        (b"import yaml\n\0", "old.py: not searched"),
-        (b"# yaml\nif x:\n", "old.py:2: not searched"),
-        (b"x = 'yaml \xff'\n", "old.py:1: not searched"),
-        (b"# -*- coding: nonsense -*- yaml\n", "old.py: not searched"),
-        (b"yaml" + b"(" * 5000, "old.py"),
-        (b"x = yaml" + b".a" * 20000, "old.py: not searched"),
-        (b"x = yaml" + b"+1" * 50000, "old.py: not searched"),
+        (b"import os, yaml as y\nprint 'x'\n", "old.py:2: only its import lines"),
+        (b"import yaml\n\0", "old.py: only its import lines"),
+        (b"  from yaml.loader import (\n    Loader)\nif x:\n", "old.py:1: only its import lines"),
+        (b"import yaml\nx = '\xff'\n", "old.py:2: only its import lines"),
+        (b"# -*- coding: nonsense -*-\nimport yaml\n", "old.py: only its import lines"),
+        (b"import yaml\n" + b"(" * 5000, "old.py"),
+        (b"import yaml\nx = yaml" + b".a" * 20000, "old.py: only its import lines"),
+        (b"import yaml\nx = yaml" + b"+1" * 50000, "old.py: only its import lines"),
     ],
 )
-def test_a_file_that_is_no_python_3_is_a_warning(content: bytes, reason: str) -> None:
+def test_of_a_file_that_cannot_be_parsed_the_imports_count_and_it_is_said(content: bytes, reason: str) -> None:
     found = index({"old.py": content, "new.py": "import yaml\n"}, "yaml")
     assert len(found.warnings) == 1
     assert found.warnings[0].startswith(reason)
-    assert [use.path for use in found.uses["yaml"]] == ["new.py"]
+    assert [(use.path, use.use.imported) for use in found.uses["yaml"]] == [("new.py", True), ("old.py", True)]
+    assert "cannot read it (" in found.warnings[0]
 
 
 def test_other_encodings_are_read_as_declared() -> None:
@@ -108,3 +140,19 @@ def test_command_lines_leave_out_comments_and_installations() -> None:
     text = b'# uvicorn\nRUN pip install uvicorn\nRUN uv sync && uv add uvicorn\nCMD ["uvicorn", "app:app"]\n'
     found = index_imports(OwnCode(commands=(SourceFile("Dockerfile", text),)), ())
     assert [(line.line, line.text) for line in found.commands] == [(4, 'CMD ["uvicorn", "app:app"]')]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"from (" * 150_000,
+        b"import \\\n" * 100_000,
+        b"from (" + b"a" * 1_000_000,
+        b"import yaml\n" + b"yaml = yaml.a\n" * 20_000,
+        b"import yaml\n" + b"".join(b"a%d = a%d.x or a%d.y\n" % (n, n + 1, n + 2) for n in range(200)) + b"a200=yaml\n",
+    ],
+)
+def test_hostile_source_ends_soon(content: bytes) -> None:
+    start = time.process_time()
+    index({"a.py": content}, "yaml")
+    assert time.process_time() - start < 10

@@ -1,5 +1,8 @@
 """The priority formula."""
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -146,3 +149,14 @@ def test_more_reach_kev_and_production_are_never_less_urgent(finding: dict[str, 
     assert values == sorted(values, reverse=True)
     assert urgency(finding, kev=True) <= urgency(finding, kev=False)
     assert urgency(finding, dev=False) <= urgency(finding, dev=True)
+
+
+def test_the_documented_examples_are_true() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "priority.md").read_text()
+    rows = re.findall(r"^\| CVSS ([\d.]+)[^|]*\| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", text, re.MULTILINE)
+    assert len(rows) == 4
+    for cvss, *expected in rows:
+        found = [
+            priority(severity=Severity.medium, cvss=float(cvss), reachability=reached(level))[0] for level in LEVELS
+        ]
+        assert [str(value) for value in found] == expected

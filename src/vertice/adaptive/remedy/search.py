@@ -180,7 +180,7 @@ def _unfit(case: Case, targets: Mapping[str, Target], move: Move) -> Iterator[tu
     fresh = {(name, version) for name, version, code in after if (name, code) not in known}
     for name, version in sorted(moved.items()):
         if (name, version) in fresh or case.unfit(name, version):
-            yield name, version
+            yield from dict.fromkeys([(name, version), *((name, young) for young in case.young(name))])
 
 
 def _matcher(case: Case) -> Callable[..., bool]:

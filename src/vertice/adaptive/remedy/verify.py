@@ -9,9 +9,10 @@ from packaging.version import Version
 
 from vertice.adaptive.inventory.model import Lock, Manifest
 from vertice.adaptive.remedy.candidates import parse
-from vertice.adaptive.remedy.case import Case, findings
+from vertice.adaptive.remedy.case import Case, Finding, findings
 from vertice.adaptive.remedy.documents.model import Move, Written, pins
 from vertice.adaptive.remedy.model import Change
+from vertice.adaptive.triage.model import Apv
 from vertice.kernel.errors import VerticeError
 from vertice.kernel.files import read_bytes
 
@@ -96,7 +97,10 @@ def _compare(case: Case, move: Move, manifest: Manifest, accepted: frozenset[str
     if unexpected:
         name, version, code = unexpected[0]
         return Failed(f"{code} would match {name} {version}", (name, version))
-    removed = tuple(apv.code for apv in case.apvs if (apv.component.name, apv.advisory.id) not in _kept(now, was))
+    come = {
+        (name, version) for name, found in after.items() for version in found if version not in before.get(name, ())
+    }
+    removed = tuple(apv.code for apv in case.apvs if not _matches_still(apv, now, come))
     return Checked(
         changes=_changes(move, before, after, names),
         lock=manifest.lock,
@@ -105,9 +109,12 @@ def _compare(case: Case, move: Move, manifest: Manifest, accepted: frozenset[str
     )
 
 
-def _kept(now: set[tuple[str, str, str]], was: set[tuple[str, str, str]]) -> set[tuple[str, str]]:
-    """Return (package, advisory) that still matches somewhere it should not: where it was, or at a new version."""
-    return {(name, code) for name, _, code in now} & {(name, code) for name, _, code in was}
+def _matches_still(apv: Apv, now: set[Finding], come: set[tuple[str, str]]) -> bool:
+    """Say whether the advisory matches the release that was in use, or one that came in its place."""
+    name, version = apv.component.name, apv.component.version
+    return any(
+        one[0] == name and one[2] == apv.advisory.id and (one[1] == version or (name, one[1]) in come) for one in now
+    )
 
 
 def _versions(manifest: Manifest) -> dict[str, tuple[str, ...]]:

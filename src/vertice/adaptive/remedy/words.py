@@ -18,7 +18,9 @@ def why(
     targets = [change for change in checked.changes if change.package in proposal.move.targets]
     lowest = " and ".join(f"{name} {proposal.move.changes[name][1]}" for name in sorted(proposal.move.targets))
     verb = "is" if len(proposal.move.targets) == 1 else "are"
-    parts = [f"{lowest} {verb} the lowest that no known advisory matches and that resolves"]
+    clean = not any(tier.remaining or tier.new for tier in tiers.values())
+    known = "no known advisory matches" if clean else "the fewest known advisories match"
+    parts = [f"{lowest} {verb} the lowest that {known} and that resolves"]
     today = [one for one in targets if one.after and one.after != proposal.move.changes[one.package][1]]
     if today:
         parts.append(f"{' and '.join(f'{one.package} {one.after}' for one in today)} is what the range gives today")

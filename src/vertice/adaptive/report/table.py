@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from packaging.version import Version
 
+from vertice.adaptive.advisories.source import ONLY_PROBES
 from vertice.adaptive.config import CONFIG_NAME
 from vertice.adaptive.report.model import ScanResult, rfc3339
 from vertice.adaptive.report.words import age, age_days, counted, next_fixed, place, reached, severities
@@ -61,7 +62,7 @@ def _lines(result: ScanResult, console: "Console") -> Iterator["Text"]:
 
     width = max(console.width, 60)
     yield from _wrapped(_heading(result), console, width)
-    stale = (age_days(result) or 0) >= _STALE_DAYS
+    stale = (age_days(result) or 0) >= _STALE_DAYS or result.source.source == ONLY_PROBES
     yield from _wrapped(Text(_source(result, stale), style="yellow" if stale else "dim"), console, width)
     yield Text()
     columns = _columns(result.apvs, width)
@@ -103,6 +104,8 @@ def _source(result: ScanResult, stale: bool) -> str:
     how_old = age(result)
     when = f"{how_old} ({printable(source.updated_at[:10])})" if how_old else "of unknown age"
     records = counted(source.records, "advisory", "advisories")
+    if source.source == ONLY_PROBES:
+        return f"{records} from {ONLY_PROBES}: `vertice advisories sync` fetches all that are known"
     todo = "; `vertice advisories sync` brings newer ones" if stale else ""
     return f"{records} from {printable(source.source, limit=200)}, {when}{todo}"
 
@@ -208,5 +211,7 @@ def _last_line(result: ScanResult) -> "Text":
     count = counted(len(result.apvs), "vulnerability", "vulnerabilities")
     affected = len({apv.component.name for apv in result.apvs})
     text = Text(f"{count} ({severities(result.apvs)}) in {affected} of {packages}{waived}.", style="bold")
+    if not result.path:
+        return text
     command = printable(f"vertice heal {shlex.quote(result.path)}", limit=300)
     return text.append(f" Run `{command}` to patch and prove them.", style="not bold")

@@ -7,14 +7,20 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from vertice.adaptive.triage.model import Site
-from vertice.adaptive.triage.names import FileNames, Use, names_in
+from vertice.adaptive.triage.names import FileNames, Use, import_lines, names_in
 from vertice.adaptive.triage.sources import OwnCode, SourceFile, is_test
 from vertice.kernel.text import printable
 
 __all__ = ["CommandLine", "FileUse", "ImportIndex", "index_imports"]
 
 _WORD = re.compile(rb"[A-Za-z_]\w*")
+_IMPORT = re.compile(
+    rb"\b(?:import|from|import_module|__import__)\b\s*"
+    rb"((?:[^\n\\(]|\\\r?\n|\\)*(?:\((?:[^()]|\([^()]*\))*\)?)?)"
+)
+"""What stands behind a word that can begin an import, to the end of its logical line."""
 _INSTALLS = re.compile(r"\b(pip3?|pipx|uv|poetry|conda|apt|apt-get|apk)\b.*\b(install|add|sync|download)\b")
+_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 _ROUNDS = 5
 """How many own modules a name is followed through."""
 _MAX_ORIGINS = 16
@@ -54,21 +60,22 @@ class ImportIndex:
     files: int = 0
     """Python files that were parsed."""
     warnings: tuple[str, ...] = ()
-    """Files that could not be read as Python, and why."""
+    """Files that could not be searched, or only in part, and why."""
 
 
 def index_imports(code: OwnCode, modules: Collection[str] | None = None) -> ImportIndex:
     """Parse the project's own files once each and index what they use of `modules` (dotted; None: of everything).
 
-    Only files that hold a module's last part as a word are parsed, and then those that can have such a name from an
-    own module that was parsed (`from .compat import load`); such names are followed to where they come from.
+    Only files with all parts of a module's name behind an `import` or `from` are parsed, and then those that can have
+    such a name from an own module that was parsed (`from .compat import load`), back to where it comes from. Of a
+    file that this Python cannot parse, only the import lines are known.
     """
     notes = list(code.warnings)
     tops = None if modules is None else frozenset(module.split(".")[0] for module in modules)
     parsed: dict[str, FileNames] = {}
     pending: Sequence[SourceFile] = code.sources
     handed: dict[bytes, set[bytes]] = {}
-    wanted = None if modules is None else frozenset(module.rsplit(".", 1)[-1].encode() for module in modules)
+    wanted = None if modules is None else [frozenset(module.encode().split(b".")) for module in modules]
     for _ in range(_ROUNDS):
         chosen, pending = _choose(pending, wanted, handed)
         found = dict(_parse(chosen, notes))
@@ -76,7 +83,7 @@ def index_imports(code: OwnCode, modules: Collection[str] | None = None) -> Impo
             break
         parsed.update(found)
         handed = _handed_on(found, tops, handed)
-        wanted = frozenset() if modules is not None else None
+        wanted = [] if modules is not None else None
     return ImportIndex(
         uses=_collect(parsed, tops, code.sources),
         commands=tuple(_command_lines(code.commands)),
@@ -86,7 +93,7 @@ def index_imports(code: OwnCode, modules: Collection[str] | None = None) -> Impo
 
 
 def _choose(
-    files: Sequence[SourceFile], wanted: frozenset[bytes] | None, handed: Mapping[bytes, set[bytes]]
+    files: Sequence[SourceFile], wanted: Sequence[frozenset[bytes]] | None, handed: Mapping[bytes, set[bytes]]
 ) -> tuple[list[SourceFile], list[SourceFile]]:
     """Split `files` into those to parse now and the rest."""
     if wanted is None:
@@ -94,13 +101,18 @@ def _choose(
     chosen: list[SourceFile] = []
     rest: list[SourceFile] = []
     for file in files:
-        words = frozenset(_WORD.findall(file.content))
-        own = any(
-            b"*" in handed[tail] or b"import *" in file.content or not words.isdisjoint(handed[tail])
-            for tail in words & handed.keys()
-        )
-        (chosen if own or not wanted.isdisjoint(words) else rest).append(file)
+        named = frozenset(_WORD.findall(b"\n".join(_IMPORT.findall(file.content))))
+        is_wanted = any(parts <= named for parts in wanted) or _can_have(file, named, handed)
+        (chosen if is_wanted else rest).append(file)
     return chosen, rest
+
+
+def _can_have(file: SourceFile, named: frozenset[bytes], handed: Mapping[bytes, set[bytes]]) -> bool:
+    """Say whether a file that imports the modules `named` can use a name that an own module hands on."""
+    offered = {name for tail in named & handed.keys() for name in handed[tail]}
+    if not offered:
+        return False
+    return b"*" in offered or b"import *" in file.content or not offered.isdisjoint(_WORD.findall(file.content))
 
 
 def _parse(files: Sequence[SourceFile], notes: list[str]) -> Iterator[tuple[str, FileNames]]:
@@ -113,8 +125,10 @@ def _parse(files: Sequence[SourceFile], notes: list[str]) -> Iterator[tuple[str,
                 reason = error.msg if isinstance(error, SyntaxError) else str(error) or type(error).__name__
                 line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
                 notes.append(
-                    f"{printable(file.path)}{line}: not searched, no Python 3 ({printable(reason, limit=100)})"
+                    f"{printable(file.path)}{line}: only its import lines were searched, "
+                    f"Python {_PYTHON} cannot read it ({printable(reason, limit=100)})"
                 )
+                yield file.path, import_lines(file.path, file.content)
 
 
 def _handed_on(

@@ -6,17 +6,19 @@ A resolved name is dotted, with `()` after a class that was called to make the o
 """
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from vertice.adaptive.triage.scopes import Instance, Scope, dynamic_import, look_up, resolve
 
-__all__ = ["FileNames", "Use", "names_in"]
+__all__ = ["FileNames", "Use", "import_lines", "names_in"]
 
 _LEAVES = frozenset({ast.Constant, ast.Load, ast.Store, ast.Pass, ast.Break, ast.Continue})
 
-_Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+_IMPORT_LINE = re.compile(
+    rb"^[ \t]*(?:from[ \t]+(?P<source>[\w.]+)[ \t]+import\b|import[ \t]+(?P<names>[\w., \t]+))", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -68,6 +70,19 @@ def names_in(path: str, source: bytes) -> FileNames:
     if gathered.module.stars:
         exports["*"] = tuple(dict.fromkeys(gathered.module.stars))
     return FileNames(module, tuple(sorted(uses)), {name: targets for name, targets in exports.items() if targets})
+
+
+def import_lines(path: str, source: bytes) -> FileNames:
+    """Return the modules that the file's import lines name, for a file that `names_in` cannot read."""
+    uses = []
+    for match in _IMPORT_LINE.finditer(source):
+        line = source.count(b"\n", 0, match.start()) + 1
+        found = match["source"] or match["names"]
+        for part in found.decode("ascii", "replace").split(","):
+            words = part.split()
+            if words and not words[0].startswith("."):
+                uses.append(Use(line, words[0], imported=True, runs_at=line))
+    return FileNames(path.removesuffix(".py").replace("/", "."), tuple(sorted(uses)), {})
 
 
 class _Gathered:

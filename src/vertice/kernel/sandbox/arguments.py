@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from vertice.kernel.errors import InputError
 from vertice.kernel.sandbox.model import Job, Limits, Network
 
-__all__ = ["CA_BUNDLE", "MEMORY_FOLDERS", "PROXY_PORT", "UID", "Blob", "Host", "Plan", "plan"]
+__all__ = ["CA_BUNDLE", "MEMORY_FOLDERS", "PROXY_PORT", "START_WAITS", "UID", "Blob", "Host", "Plan", "plan"]
 
 UID = 1000
 """User and group id inside."""
@@ -44,7 +44,7 @@ _ETC_MADE_UP = {
 }
 _FILE_TIME = 1_577_836_800
 """2020-01-01: wheels are zip files, which know no time before 1980."""
-_WAIT = 'read -r word && [ "$word" = go ] || exit 125; '
+START_WAITS = 'read -r word && [ "$word" = go ] || exit 125; '
 _TAKE_FILES = "tar -xf /proc/self/fd/$0 -C / && "
 _START = 'exec "$@" </dev/null'
 """Run before the job's program, which thus begins when we say so on stdin, and never when we died before (end of file);
@@ -201,7 +201,7 @@ def _command(job: Job, host: Host, channel: int, files: Blob | None) -> tuple[st
         steps += ["--bounding-set=-all", "--no-new-privs", "--"]
     steps += [host.prlimit, *_walls(job.limits, host), "--"]
     take = _TAKE_FILES.replace("tar", host.tar, 1) if files else ""
-    steps += [host.sh, "-c", _WAIT + take + _START, files or "sh"]
+    steps += [host.sh, "-c", START_WAITS + take + _START, files or "sh"]
     if job.network is not Network.none:
         steps += [host.python[0], "-I", "-S", "-c", _OPEN_DOOR, str(channel), str(PROXY_PORT)]
     return (*steps, *job.argv)

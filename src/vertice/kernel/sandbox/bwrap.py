@@ -25,7 +25,7 @@ from pathlib import Path
 from vertice.kernel.errors import InputError, UnfinishedError
 from vertice.kernel.sandbox.arguments import UID, Blob, Host, Plan, plan
 from vertice.kernel.sandbox.gateway import Gateway
-from vertice.kernel.sandbox.host import job_uid, program, read_host
+from vertice.kernel.sandbox.host import end_orphans, job_uid, program, read_host
 from vertice.kernel.sandbox.model import Ended, Job, Limits, Mount, Network, Outcome
 from vertice.kernel.sandbox.supervisor import Stream, Watch
 from vertice.kernel.text import printable
@@ -63,6 +63,7 @@ class Bubblewrap:
                 where=executable,
                 todo="Install bubblewrap 0.8.0 or newer.",
             )
+        end_orphans()
         sandbox = cls(executable, version, read_host(), job_uid())
         outcome = sandbox.run(Job(argv=("true",), limits=Limits(seconds=20.0)))
         if outcome.ended is not Ended.exited or outcome.returncode != 0:

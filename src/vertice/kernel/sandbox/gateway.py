@@ -16,6 +16,7 @@ import contextlib
 import ipaddress
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -53,7 +54,11 @@ _INNER = tuple(
 
 _HEAD_LIMIT = 64 * 1024
 _CONNECT_SECONDS = 20.0
+_FALLBACK_SECONDS = 3.0
+"""How long an address is tried while there is another one."""
 _CHUNK = 256 * 1024
+_CLOSING_STEPS = 3
+"""Turns of the event loop in which closed connections give their sockets back."""
 
 
 class Refused(InputError):  # noqa: N818 - an answer to a request, caught below; it never leaves this module
@@ -164,18 +169,17 @@ class Gateway:
             if self._closed:
                 return
             self._loop, self._stop = asyncio.get_running_loop(), stop
-        server = await asyncio.start_server(self._serve, sock=door, limit=_HEAD_LIMIT)
+        server = await asyncio.start_server(self._answer, sock=door, limit=_HEAD_LIMIT)
         await stop.wait()
         server.close()
         with self._lock:
             self._loop = None
-
-    async def _serve(self, reader: "asyncio.StreamReader", writer: "asyncio.StreamWriter") -> None:
-        import asyncio
-
-        # A connection that is open when the job ends is cancelled; asyncio would print that as an error.
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._answer(reader, writer)
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        for _ in range(_CLOSING_STEPS):
+            await asyncio.sleep(0)
 
     async def _answer(self, reader: "asyncio.StreamReader", writer: "asyncio.StreamWriter") -> None:
         import asyncio
@@ -183,42 +187,59 @@ class Gateway:
         try:
             head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _CONNECT_SECONDS)
             method, host, port, forwarded = request_target(head)
-            address = await self._address(host, port)
-            there_reader, there_writer = await asyncio.wait_for(
-                asyncio.open_connection(address, port), _CONNECT_SECONDS
-            )
+            there_reader, there_writer = await self._connected(host, port)
+            try:
+                if method == "CONNECT":
+                    writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                else:
+                    there_writer.write(forwarded)
+                await asyncio.gather(_copy(reader, there_writer), _copy(there_reader, writer))
+            finally:
+                there_writer.transport.abort()
         except Refused as refusal:
-            await _close(
-                writer, f"HTTP/1.1 403 Forbidden\r\nX-Refused: {refusal.what}\r\nContent-Length: 0\r\n\r\n".encode()
-            )
-            return
+            writer.write(f"HTTP/1.1 403 Forbidden\r\nX-Refused: {refusal.what}\r\nContent-Length: 0\r\n\r\n".encode())
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            await _close(writer, b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
-            return
-        try:
-            if method == "CONNECT":
-                writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            else:
-                there_writer.write(forwarded)
-            await asyncio.gather(_copy(reader, there_writer), _copy(there_reader, writer))
+            writer.write(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+        except asyncio.CancelledError:
+            writer.transport.abort()
+            raise
         finally:
-            there_writer.close()
             writer.close()
 
-    async def _address(self, host: str, port: int) -> str:
-        """Return the checked address of an allowed endpoint."""
+    async def _connected(self, host: str, port: int) -> "tuple[asyncio.StreamReader, asyncio.StreamWriter]":
+        """Connect to the first checked address of an allowed endpoint that answers."""
         import asyncio
 
         endpoint = self._allowed.get((host.lower(), port))
         if endpoint is None:
             raise Refused("not an endpoint of this job")
         loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        addresses = [str(entry[4][0]) for entry in found]
+        addresses = await loop.run_in_executor(None, _resolved, host, port)
         allowed = addresses if endpoint.private else list(_public(addresses))
         if not allowed:
             raise Refused("a private address")
-        return allowed[0]
+        for address in allowed[:-1]:
+            with contextlib.suppress(OSError, TimeoutError):
+                return await asyncio.wait_for(asyncio.open_connection(address, port), _FALLBACK_SECONDS)
+        return await asyncio.wait_for(asyncio.open_connection(allowed[-1], port), _CONNECT_SECONDS)
+
+
+_NAMES: dict[tuple[str, int], tuple[float, list[str]]] = {}
+_NAMES_SECONDS = 60.0
+_NAMES_LOCK = threading.Lock()
+
+
+def _resolved(host: str, port: int) -> list[str]:
+    """Return the addresses of `host`, asked for once a minute in this process and one question at a time.
+
+    uv opens fifty connections at once, and small resolvers drop that many questions.
+    """
+    with _NAMES_LOCK:
+        asked, addresses = _NAMES.get((host, port), (0.0, []))
+        if not addresses or time.monotonic() - asked > _NAMES_SECONDS:
+            addresses = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+            _NAMES[host, port] = time.monotonic(), addresses
+    return addresses
 
 
 def _public(addresses: list[str]) -> Iterator[str]:
@@ -237,10 +258,3 @@ async def _copy(reader: "asyncio.StreamReader", writer: "asyncio.StreamWriter") 
             writer.write_eof()
     except OSError:
         writer.close()
-
-
-async def _close(writer: "asyncio.StreamWriter", answer: bytes) -> None:
-    with contextlib.suppress(OSError):
-        writer.write(answer)
-        await writer.drain()
-    writer.close()

@@ -1,16 +1,18 @@
 """What the sandbox needs of the machine: the programs it is made of, the root file system, certificates."""
 
+import contextlib
 import os
 import platform
 import shutil
+import signal
 import sys
 from pathlib import Path
 
 from vertice.kernel.errors import UnfinishedError
-from vertice.kernel.sandbox.arguments import Host
+from vertice.kernel.sandbox.arguments import START_WAITS, Host
 from vertice.kernel.sandbox.seccomp import filter_program
 
-__all__ = ["job_uid", "program", "read_host"]
+__all__ = ["end_orphans", "job_uid", "program", "read_host"]
 
 _FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _BUNDLES = (
@@ -70,6 +72,23 @@ def read_host() -> Host:
         drops_root=job_uid() is not None,
         counts_per_sandbox=_kernel() >= (5, 14),
     )
+
+
+def end_orphans() -> None:
+    """End what a kill -9 of one of our processes may leave: the first process of a sandbox that was still being set up.
+
+    bubblewrap binds that process to the life of its parent late. If the parent is killed before, it waits for ever,
+    with no program of a job begun in it. It is told by our command line and by a parent that is not its bubblewrap.
+    """
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, LookupError):
+            command = (folder / "cmdline").read_bytes()
+            if START_WAITS.encode() not in command or b"bwrap" not in command.split(b"\0")[0]:
+                continue
+            facts = dict(line.split(":\t", 1) for line in (folder / "status").read_text().splitlines() if ":\t" in line)
+            first_inside = facts["NSpid"].split()[1:] == ["1"]
+            if first_inside and (folder.parent / facts["PPid"] / "cmdline").read_bytes() != command:
+                os.kill(int(folder.name), signal.SIGKILL)
 
 
 def _ca_bundle() -> bytes:

@@ -75,8 +75,8 @@ class PoetryLockDocument:
 def content_hash(pyproject: Mapping[str, Any], current: str, before: Mapping[str, Any]) -> str | None:
     """Return the `content-hash` of `pyproject`, by the rule that gives `current` for `before`; None: none does.
 
-    The rules are those of `Locker._get_content_hash`: Poetry 1 hashes keys of `[tool.poetry]` alone, Poetry 2.0 those of
-    `[project]` as well, Poetry 2.2 `[dependency-groups]` too.
+    The rules are those of `Locker._get_content_hash`: Poetry 1 hashes keys of `[tool.poetry]` alone, Poetry 2.0 those
+    of `[project]` as well, later ones `[dependency-groups]` too.
     """
     rules: tuple[tuple[str, ...], ...] = (("project", "dependency-groups"), ("project",), ())
     rule = next((rule for rule in rules if _hashed(before, rule) == current), None)

@@ -106,6 +106,9 @@ class RequirementsDocument:
 
     def write(self, move: Move, index: Releases, uv: Runner) -> Written:  # noqa: ARG002 - the protocol's signature
         """Return each file with just the versions, bounds and hashes of the move replaced."""
+        unknown = [name for name in sorted({*move.changes, *move.added}) if not self._hashes_known(name, move, index)]
+        if unknown:
+            return Written(problem=f"the index gives no sha256 for the files of {', '.join(unknown)}")
         new = {path: self._rewritten(path, move, index) for path in (*self.required, *self.limiting)}
         new |= {path: self._relaxed(path, move) for path in (*self.sources, *self.source_limits)}
         missing = [name for name in sorted(move.targets) if not move.bare and not self._names(name)]
@@ -126,7 +129,7 @@ class RequirementsDocument:
 
     def check(self, files: Mapping[str, str], lock: Lock, uv: Runner) -> str:  # noqa: ARG002
         """Resolve the edited files as they stand, all pins included."""
-        kept = {path: plain(text).encode() for path, text in files.items() if path in self.files}
+        kept = {path: _resolvable(path, files).encode() for path in self.files}
         overrides = RequirementsDocument(files, self.root, self.required, self.limiting).overrides
         kept["vertice-overrides.txt"] = "".join(f"{line}\n" for line in overrides).encode()
         args = ["pip", "compile", *self.starts, "--overrides", "vertice-overrides.txt", "--no-header", "--no-annotate"]
@@ -137,6 +140,12 @@ class RequirementsDocument:
     def _entries(self, paths: Iterable[str]) -> Iterable[Entry]:
         for path in paths:
             yield from entries(self.files[path])
+
+    def _hashes_known(self, name: str, move: Move, index: Releases) -> bool:
+        if not any(entry.hashes for entry in self._entries((*self.required, *self.limiting))):
+            return True
+        release = index.release(name, move.added.get(name) or move.changes[name][1])
+        return release is not None and bool(release.hashes)
 
     def _names(self, name: str) -> bool:
         return any(entry.name == name for entry in self._entries((*self.required, *self.limiting)))
@@ -202,10 +211,20 @@ def _followed(roots: tuple[str, ...], files: Mapping[str, str]) -> tuple[tuple[s
     return tuple(required), tuple(limiting)
 
 
+def _resolvable(path: str, files: Mapping[str, str]) -> str:
+    """Return what uv is given of a file: `plain`, without includes of what is not here (a URL)."""
+    gone = {named for _, named in includes(files[path]) if _beside(path, named) not in files}
+    lines = plain(files[path]).splitlines(keepends=True)
+    return "".join(line for line in lines if not (gone and line.startswith("-") and line.split()[-1] in gone))
+
+
+def _beside(path: str, named: str) -> str:
+    return posixpath.normpath(posixpath.join(posixpath.dirname(path), named))
+
+
 def _named(path: str, files: Mapping[str, str]) -> dict[str, str]:
     """Return the files that `path` includes, relative to the project, each with its flag."""
-    folder = posixpath.dirname(path)
-    return {posixpath.normpath(posixpath.join(folder, named)): flag for flag, named in includes(files[path])}
+    return {_beside(path, named): flag for flag, named in includes(files[path])}
 
 
 def _asked(entry: Entry, *, pins: bool) -> Asked:

@@ -46,7 +46,12 @@ def executed(files):
     if not files or not os.path.exists(DATA):
         return {}
     options = ["-q", "--rcfile=/dev/null", "--data-file=" + DATA, "-o", COVERAGE_JSON]
-    if subprocess.call([sys.executable, "-m", "coverage", "json"] + options, cwd=COPY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+    if subprocess.call(
+        [sys.executable, "-m", "coverage", "json"] + options,
+        cwd=COPY,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ):
         return {}
     with open(COVERAGE_JSON) as stream:
         return {path: facts["executed_lines"] for path, facts in json.load(stream)["files"].items()}
@@ -60,7 +65,11 @@ def main():
     with open("output.txt", "wb") as output:
         returncode = subprocess.call(
             with_reports(asked["command"], asked["sites"]),
-            cwd=COPY, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+            cwd=COPY,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
     with open("output.txt", "rb") as output:
         tail = output.read()[-4000:].decode("utf-8", "replace")

@@ -2,7 +2,9 @@
 # id = "PYSEC-2023-120"
 # aliases = ["CVE-2023-37276", "GHSA-45c4-8wx5-qw6w"]
 # package = "aiohttp"
-# summary = "The bundled HTTP parser ends a header at a lone carriage return, so a client can hide headers from a proxy in front of an aiohttp server and split its requests."
+# summary = """\
+#   The bundled HTTP parser ends a header at a lone carriage return, so a client can hide headers from a proxy in \
+#   front of an aiohttp server and split its requests."""
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:H/A:N" }]
 # cwe = ["CWE-444"]
 # kind = "request-smuggling"

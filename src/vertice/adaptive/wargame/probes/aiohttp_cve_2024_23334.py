@@ -2,7 +2,9 @@
 # id = "PYSEC-2024-24"
 # aliases = ["CVE-2024-23334", "GHSA-5h86-8mv2-jq9f"]
 # package = "aiohttp"
-# summary = "A static route with follow_symlinks=True serves files outside its directory when the requested path climbs out of it."
+# summary = """\
+#   A static route with follow_symlinks=True serves files outside its directory when the requested path climbs out \
+#   of it."""
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N" }]
 # cwe = ["CWE-22"]
 # kind = "traversal"

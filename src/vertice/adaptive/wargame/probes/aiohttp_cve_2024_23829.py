@@ -2,7 +2,9 @@
 # id = "PYSEC-2024-26"
 # aliases = ["CVE-2024-23829", "GHSA-8qpw-xqxj-h4r2"]
 # package = "aiohttp"
-# summary = "The pure-Python HTTP parser takes characters that the grammar forbids, such as non-ASCII digits in Content-Length, so it and a proxy can disagree where a request ends."
+# summary = """\
+#   The pure-Python HTTP parser takes characters that the grammar forbids, such as non-ASCII digits in \
+#   Content-Length, so it and a proxy can disagree where a request ends."""
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:L/A:L" }]
 # cwe = ["CWE-444"]
 # kind = "request-smuggling"

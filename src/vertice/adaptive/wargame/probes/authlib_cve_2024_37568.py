@@ -2,7 +2,9 @@
 # id = "PYSEC-2024-52"
 # aliases = ["CVE-2024-37568"]
 # package = "authlib"
-# summary = "jwt.decode takes an asymmetric public key as an HMAC secret, so anyone who knows the public key can forge tokens with HS256."
+# summary = """\
+#   jwt.decode takes an asymmetric public key as an HMAC secret, so anyone who knows the public key can forge tokens \
+#   with HS256."""
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:H/A:N" }]
 # cwe = ["CWE-327", "CWE-347"]
 # kind = "auth-bypass"

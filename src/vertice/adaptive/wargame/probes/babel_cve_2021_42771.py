@@ -2,7 +2,9 @@
 # id = "PYSEC-2021-421"
 # aliases = ["CVE-2021-42771", "GHSA-h4m5-qpfp-3mpv"]
 # package = "babel"
-# summary = "Locale names are joined to the data folder without a check, so a name with a path in it unpickles a file of the caller's choice, which runs code."
+# summary = """\
+#   Locale names are joined to the data folder without a check, so a name with a path in it unpickles a file of the \
+#   caller's choice, which runs code."""
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:L/AC:L/PR:L/UI:N/S:U/C:H/I:H/A:H" }]
 # cwe = ["CWE-22"]
 # kind = "traversal"
@@ -64,7 +66,7 @@ def attack():
     refusal = None
     try:
         locale = babel.Locale(name)
-        locale.decimal_formats  # loads the data
+        list(locale.decimal_formats)  # loads the data
     except babel.UnknownLocaleError as error:
         refusal = str(error)
     except (AttributeError, TypeError, KeyError):

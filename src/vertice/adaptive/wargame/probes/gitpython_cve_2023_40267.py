@@ -26,7 +26,7 @@
 # vulnerable = "3.1.31"
 # fixed = "3.1.47"
 # ///
-"""CVE-2023-40267: unsafe git options as keyword arguments (published as fixed in 3.1.32, where upload_pack= still works)."""
+"""CVE-2023-40267: unsafe git options as keyword arguments (claimed fixed in 3.1.32, where upload_pack= still works)."""
 
 import json
 import os

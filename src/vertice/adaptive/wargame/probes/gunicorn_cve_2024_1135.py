@@ -2,11 +2,17 @@
 # id = "GHSA-w3h3-4rj7-4ph4"
 # aliases = ["CVE-2024-1135"]
 # package = "gunicorn"
-# summary = "Transfer-Encoding headers that are not understood are skipped, so the server and a proxy in front see different ends of a request."
+# summary = "Transfer-Encoding headers not understood are skipped, so server and proxy see different ends of a request."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:H/A:N" }]
 # cwe = ["CWE-444"]
 # kind = "request-smuggling"
-# symbols = ["gunicorn.app.base.BaseApplication", "gunicorn.app.base.Application", "gunicorn.app.wsgiapp", "gunicorn.http.parser.RequestParser", "gunicorn"]
+# symbols = [
+#   "gunicorn.app.base.BaseApplication",
+#   "gunicorn.app.base.Application",
+#   "gunicorn.app.wsgiapp",
+#   "gunicorn.http.parser.RequestParser",
+#   "gunicorn",
+# ]
 #
 # [[affected]]
 # package = "gunicorn"

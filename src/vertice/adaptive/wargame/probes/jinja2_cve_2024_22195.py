@@ -66,8 +66,8 @@ def judge(key, autoescape=True):
 
 
 def names():
-    output, found = render({"class": "a b", "data-x": '"<&>', "title": None, "aria-label": "é"})
-    good = found == {"class": "a b", "data-x": '"<&>', "aria-label": "é"}
+    output, found = render({"class": "a b", "data-x": '"<&>', "title": None, "aria-label": "\u00e9"})
+    good = found == {"class": "a b", "data-x": '"<&>', "aria-label": "\u00e9"}
     return ("works" if good else "broken"), output
 
 

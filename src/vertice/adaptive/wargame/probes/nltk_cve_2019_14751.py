@@ -2,7 +2,7 @@
 # id = "PYSEC-2019-106"
 # aliases = ["CVE-2019-14751", "GHSA-mr7p-25v2-35wr"]
 # package = "nltk"
-# summary = "Unpacking a downloaded data package follows parent-directory parts in member names, so a package writes files outside the data directory."
+# summary = "Unpacking a data package follows ../ in member names, so a package writes outside the data directory."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:H/A:N" }]
 # cwe = ["CWE-22"]
 # kind = "traversal"

@@ -2,11 +2,16 @@
 # id = "PYSEC-2018-69"
 # aliases = ["CVE-2018-1000805", "GHSA-f2j6-wrhh-v25m"]
 # package = "paramiko"
-# summary = "An SSH server takes messages that only a server may send, so a client declares itself authenticated without any credential."
+# summary = "An SSH server obeys messages only a server may send, so a client declares itself authenticated."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.0/AV:N/AC:L/PR:L/UI:N/S:U/C:H/I:H/A:H" }]
 # cwe = ["CWE-863"]
 # kind = "auth-bypass"
-# symbols = ["paramiko.ServerInterface", "paramiko.Transport.start_server", "paramiko.server.ServerInterface", "paramiko.auth_handler.AuthHandler"]
+# symbols = [
+#   "paramiko.ServerInterface",
+#   "paramiko.Transport.start_server",
+#   "paramiko.server.ServerInterface",
+#   "paramiko.auth_handler.AuthHandler",
+# ]
 #
 # [[affected]]
 # package = "paramiko"

@@ -2,15 +2,27 @@
 # id = "PYSEC-2022-166"
 # aliases = ["CVE-2022-24302", "GHSA-f8q4-jwww-x3wv"]
 # package = "paramiko"
-# summary = "A private key file is created with ordinary permissions and only then closed to others, so another local user who opens it in between reads the key."
+# summary = "A private key file is created open and closed to others only afterwards, so a local user can read the key."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:H/PR:N/UI:N/S:U/C:H/I:N/A:N" }]
 # cwe = ["CWE-362"]
 # kind = "permissions"
-# symbols = ["paramiko.PKey.write_private_key_file", "paramiko.RSAKey.write_private_key_file", "paramiko.ECDSAKey.write_private_key_file", "paramiko.DSSKey.write_private_key_file"]
+# symbols = [
+#   "paramiko.PKey.write_private_key_file",
+#   "paramiko.RSAKey.write_private_key_file",
+#   "paramiko.ECDSAKey.write_private_key_file",
+#   "paramiko.DSSKey.write_private_key_file",
+# ]
 #
 # [[affected]]
 # package = "paramiko"
-# ranges = [{ type = "ECOSYSTEM", events = [{ introduced = "0" }, { fixed = "2.9.3" }, { introduced = "2.10.0" }, { fixed = "2.10.1" }] }]
+# ranges = [
+#   { type = "ECOSYSTEM", events = [
+#     { introduced = "0" },
+#     { fixed = "2.9.3" },
+#     { introduced = "2.10.0" },
+#     { fixed = "2.10.1" },
+#   ] },
+# ]
 #
 # [cases]
 # attack = "at the moment a new RSA key file appears it is readable by everybody"

@@ -2,7 +2,7 @@
 # id = "PYSEC-2022-10"
 # aliases = ["CVE-2022-22817", "GHSA-8vj2-vxx3-667w"]
 # package = "pillow"
-# summary = "ImageMath.eval evaluates its text with all of Python's builtins, so an expression from outside runs code."
+# summary = "ImageMath.eval evaluates its text with all of Python's builtins, so a foreign expression runs code."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H" }]
 # cwe = ["CWE-74"]
 # kind = "rce"

@@ -2,11 +2,17 @@
 # id = "PYSEC-2023-227"
 # aliases = ["CVE-2023-44271"]
 # package = "pillow"
-# summary = "Measuring a text with a TrueType font allocates memory for every character of a text of any length."
+# summary = "Measuring a text with a TrueType font allocates memory for each character of a text of any length."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H" }]
 # cwe = ["CWE-770"]
 # kind = "dos"
-# symbols = ["PIL.ImageDraw.ImageDraw.textlength", "PIL.ImageDraw.Draw", "PIL.ImageFont.truetype", "PIL.ImageFont.FreeTypeFont.getlength", "PIL.ImageFont.FreeTypeFont.getbbox"]
+# symbols = [
+#   "PIL.ImageDraw.ImageDraw.textlength",
+#   "PIL.ImageDraw.Draw",
+#   "PIL.ImageFont.truetype",
+#   "PIL.ImageFont.FreeTypeFont.getlength",
+#   "PIL.ImageFont.FreeTypeFont.getbbox",
+# ]
 #
 # [[affected]]
 # package = "pillow"

@@ -2,7 +2,7 @@
 # id = "PYSEC-2020-173"
 # aliases = ["CVE-2019-20916", "GHSA-gpvv-69j7-gwj8"]
 # package = "pip"
-# summary = "When a URL is installed, the file name in the server's Content-Disposition header is used as a path, so the server writes outside the download directory."
+# summary = "The file name in the header of a downloaded URL is used as a path, so the server overwrites files."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:H/A:N" }]
 # cwe = ["CWE-22"]
 # kind = "traversal"
@@ -85,7 +85,15 @@ def download(name):
         if not hasattr(collections, moved):
             setattr(collections, moved, getattr(collections.abc, moved))
     url = "http://127.0.0.1:%d/files/%s" % (server.server_address[1], WHEEL)
-    options = ["--isolated", "--disable-pip-version-check", "--no-cache-dir", "--no-deps", "--no-index", "--retries", "0"]
+    options = [
+        "--isolated",
+        "--disable-pip-version-check",
+        "--no-cache-dir",
+        "--no-deps",
+        "--no-index",
+        "--retries",
+        "0",
+    ]
     sys.argv = ["pip", "download"] + options + ["-d", OUT, url]
     words = io.StringIO()
     with contextlib.redirect_stdout(words), contextlib.redirect_stderr(words):

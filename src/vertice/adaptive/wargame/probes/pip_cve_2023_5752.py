@@ -2,7 +2,7 @@
 # id = "PYSEC-2023-228"
 # aliases = ["CVE-2023-5752"]
 # package = "pip"
-# summary = "The revision of a Mercurial URL becomes an argument of its own, so it can give the hg command configuration that runs other things."
+# summary = "The revision of a Mercurial URL becomes an argument of its own, so it can give hg configuration."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:L/AC:L/PR:L/UI:N/S:U/C:N/I:L/A:N" }]
 # cwe = ["CWE-77"]
 # kind = "argument-injection"

@@ -2,7 +2,7 @@
 # id = "PYSEC-2020-92"
 # aliases = ["CVE-2020-29651", "GHSA-hj5v-574p-mj7c"]
 # package = "py"
-# summary = "The pattern that reads a line of svn blame backtracks over a long run of digits, so a repository's content can keep the reader busy."
+# summary = "The pattern that reads a line of svn blame backtracks over a run of digits, a denial of service."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H" }]
 # cwe = ["CWE-400", "CWE-1333"]
 # kind = "redos"
@@ -40,9 +40,7 @@ def working_copy(blame_output, source):
     """A working copy path whose svn commands answer with the given texts."""
     import py
 
-    try:
-        py.__spec__
-    except AttributeError:  # interpreters since 3.11.4 ask a parent package for it; these releases have none
+    if not hasattr(py, "__spec__"):  # newer interpreters ask a parent package for it; these releases have none
         py.__spec__ = importlib.machinery.ModuleSpec("py", None, is_package=True)
 
     class Remote:
@@ -91,7 +89,7 @@ def attack():
 
 
 def unicode_digits():
-    return growth(lambda n: "   " + u"\u0663" * n)
+    return growth(lambda n: "   " + "\u0663" * n)
 
 
 def blame():

@@ -2,11 +2,15 @@
 # id = "PYSEC-2016-32"
 # aliases = ["CVE-2015-8557", "GHSA-fff8-4w9p-7v76"]
 # package = "pygments"
-# summary = "The image formatter puts the font name into a shell command line that looks the font up, so whoever chooses the name runs commands."
+# summary = "The image formatter looks up its font through a shell line, so whoever names the font runs commands."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.0/AV:N/AC:H/PR:N/UI:N/S:C/C:H/I:H/A:H" }]
 # cwe = ["CWE-77", "CWE-78"]
 # kind = "rce"
-# symbols = ["pygments.formatters.ImageFormatter", "pygments.formatters.img.ImageFormatter", "pygments.formatters.img.FontManager"]
+# symbols = [
+#   "pygments.formatters.ImageFormatter",
+#   "pygments.formatters.img.ImageFormatter",
+#   "pygments.formatters.img.FontManager",
+# ]
 # needs = ["pillow"]
 #
 # [[affected]]

@@ -6,7 +6,14 @@
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H" }]
 # cwe = ["CWE-835"]
 # kind = "dos"
-# symbols = ["pygments.highlight", "pygments.lex", "pygments.lexers.SMLLexer", "pygments.lexers.ml.SMLLexer", "pygments.lexers.get_lexer_by_name", "pygments.lexers.guess_lexer"]
+# symbols = [
+#   "pygments.highlight",
+#   "pygments.lex",
+#   "pygments.lexers.SMLLexer",
+#   "pygments.lexers.ml.SMLLexer",
+#   "pygments.lexers.get_lexer_by_name",
+#   "pygments.lexers.guess_lexer",
+# ]
 #
 # [[affected]]
 # package = "pygments"
@@ -63,7 +70,7 @@ def program():
     from pygments.formatters import NullFormatter
     from pygments.lexers import get_lexer_by_name
 
-    source = "exception Empty of string\nfun head (x :: _) = x\n  | head nil = raise Empty \"list\"\n"
+    source = 'exception Empty of string\nfun head (x :: _) = x\n  | head nil = raise Empty "list"\n'
     got = pygments.highlight(source, get_lexer_by_name("sml"), NullFormatter())
     return ("works", "highlighted as written") if got == source else ("broken", repr(got))
 

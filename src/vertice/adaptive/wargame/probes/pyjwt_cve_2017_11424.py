@@ -2,7 +2,7 @@
 # id = "PYSEC-2017-24"
 # aliases = ["CVE-2017-11424", "GHSA-r9jw-mwhq-wp62"]
 # package = "pyjwt"
-# summary = "A public key in PKCS#1 PEM form is accepted as an HMAC secret, so anybody who knows the public key can sign tokens."
+# summary = "A public key in PKCS#1 PEM form is taken as HMAC secret, so anybody with the public key signs tokens."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.0/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:H/A:N" }]
 # cwe = ["CWE-327", "CWE-347"]
 # kind = "auth-bypass"
@@ -25,7 +25,8 @@
 # ///
 """CVE-2017-11424: a PKCS#1 public key serves as HMAC secret.
 
-1.5.1 refuses such keys, but its jwt.decode refuses every token (arguments in the wrong order); 1.5.2 is the first usable release.
+1.5.1 refuses such keys, but its jwt.decode refuses every token (arguments in the wrong order); 1.5.2 is the first
+release that reads tokens again.
 """
 
 import base64

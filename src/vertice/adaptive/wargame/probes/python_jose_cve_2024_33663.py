@@ -2,7 +2,7 @@
 # id = "PYSEC-2024-232"
 # aliases = ["CVE-2024-33663", "GHSA-6c5p-j8vq-pqhj"]
 # package = "python-jose"
-# summary = "Public keys in OpenSSH and other forms are accepted as HMAC secrets, so anybody who knows the public key can sign tokens."
+# summary = "Public keys in OpenSSH and other forms are taken as HMAC secrets, so anybody with the key signs tokens."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:L/I:L/A:N" }]
 # cwe = ["CWE-327", "CWE-347"]
 # kind = "auth-bypass"

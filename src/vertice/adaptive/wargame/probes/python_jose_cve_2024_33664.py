@@ -2,7 +2,7 @@
 # id = "PYSEC-2024-233"
 # aliases = ["CVE-2024-33664", "GHSA-cjwg-qfpm-7377"]
 # package = "python-jose"
-# summary = "A compressed encrypted token is unpacked whatever size it becomes, so a small token takes a great deal of memory."
+# summary = "A compressed encrypted token is unpacked whatever size it becomes, so a small one takes much memory."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:L" }]
 # cwe = ["CWE-400"]
 # kind = "dos"

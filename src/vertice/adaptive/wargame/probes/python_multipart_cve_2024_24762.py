@@ -2,11 +2,19 @@
 # id = "PYSEC-2024-38"
 # aliases = ["CVE-2024-24762", "GHSA-qf9m-vfgh-m389"]
 # package = "python-multipart"
-# summary = "The pattern that reads the options of a Content-Type header backtracks exponentially over escaped quotes, so one header stops the server."
+# summary = "Reading the options of a Content-Type header backtracks exponentially, so one header stops the server."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H" }]
 # cwe = ["CWE-400", "CWE-1333"]
 # kind = "redos"
-# symbols = ["multipart.multipart.parse_options_header", "multipart.create_form_parser", "multipart.parse_form", "fastapi.Form", "fastapi.UploadFile", "fastapi.File", "starlette.requests.Request.form"]
+# symbols = [
+#   "multipart.multipart.parse_options_header",
+#   "multipart.create_form_parser",
+#   "multipart.parse_form",
+#   "fastapi.Form",
+#   "fastapi.UploadFile",
+#   "fastapi.File",
+#   "starlette.requests.Request.form",
+# ]
 #
 # [[affected]]
 # package = "fastapi"
@@ -89,7 +97,11 @@ def form_parser():
 
 def options():
     read = load().parse_options_header
-    got = [read("text/plain"), read('form-data; name="a \\"b\\""; filename="x.txt"'), read("a/b; charset=utf-8; boundary=q")]
+    got = [
+        read("text/plain"),
+        read('form-data; name="a \\"b\\""; filename="x.txt"'),
+        read("a/b; charset=utf-8; boundary=q"),
+    ]
     wanted = [
         (b"text/plain", {}),
         (b"form-data", {b"name": b'a "b"', b"filename": b"x.txt"}),

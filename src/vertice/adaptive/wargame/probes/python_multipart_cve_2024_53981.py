@@ -2,11 +2,24 @@
 # id = "GHSA-59g5-xgcq-4qw3"
 # aliases = ["CVE-2024-53981"]
 # package = "python-multipart"
-# summary = "Bytes around the parts of a multipart form are skipped one by one with a log record for each, so a small request keeps the server busy logging."
+# summary = "Bytes around the parts of a form are skipped one by one with a log record each, a denial of service."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H" }]
 # cwe = ["CWE-770"]
 # kind = "dos"
-# symbols = ["multipart.MultipartParser", "multipart.create_form_parser", "multipart.parse_form", "multipart.multipart.MultipartParser", "python_multipart.MultipartParser", "python_multipart.multipart.MultipartParser", "python_multipart.create_form_parser", "python_multipart.parse_form", "starlette.requests.Request.form", "fastapi.Form", "fastapi.UploadFile", "fastapi.File"]
+# symbols = [
+#   "multipart.MultipartParser",
+#   "multipart.create_form_parser",
+#   "multipart.parse_form",
+#   "multipart.multipart.MultipartParser",
+#   "python_multipart.MultipartParser",
+#   "python_multipart.multipart.MultipartParser",
+#   "python_multipart.create_form_parser",
+#   "python_multipart.parse_form",
+#   "starlette.requests.Request.form",
+#   "fastapi.Form",
+#   "fastapi.UploadFile",
+#   "fastapi.File",
+# ]
 #
 # [[affected]]
 # package = "python-multipart"

@@ -2,7 +2,7 @@
 # id = "PYSEC-2019-199"
 # aliases = ["CVE-2019-12761", "SNYK-PYTHON-PYXDG-174562", "GHSA-r6v3-hpxj-r8rv"]
 # package = "pyxdg"
-# summary = "The category of a menu rule is pasted into a Python expression which is evaluated, so a menu file runs code."
+# summary = "The category of a menu rule is pasted into a Python expression and evaluated, so a menu file runs code."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.0/AV:L/AC:H/PR:L/UI:R/S:U/C:H/I:H/A:H" }]
 # cwe = ["CWE-94"]
 # kind = "rce"

@@ -2,7 +2,7 @@
 # id = "PYSEC-2018-49"
 # aliases = ["CVE-2017-18342", "GHSA-rprw-h62v-c2w7"]
 # package = "pyyaml"
-# summary = "yaml.load without a loader obeys tags that import modules and call functions, so an untrusted document runs code."
+# summary = "yaml.load without a loader obeys tags that import modules and call functions, so a document runs code."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.0/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H" }]
 # cwe = ["CWE-20", "CWE-502"]
 # kind = "rce"
@@ -87,13 +87,20 @@ def import_module():
         module.write("open(%r, 'w').close()\n" % MARKER)
     sys.path.insert(0, BASE)
     load_all = default(yaml.load_all)
-    return load_and_look(lambda document: list(load_all(document)), "--- {a: 1}\n--- [!!python/module:side_effect '']\n")
+    return load_and_look(
+        lambda document: list(load_all(document)), "--- {a: 1}\n--- [!!python/module:side_effect '']\n"
+    )
 
 
 def object_new():
     import yaml
 
-    document = "!!python/object/new:tuple\n- !!python/object/new:map\n  - !!python/name:eval\n  - [ \"open('%s', 'w').close()\" ]\n"
+    document = (
+        "!!python/object/new:tuple\n"
+        "- !!python/object/new:map\n"
+        "  - !!python/name:eval\n"
+        "  - [ \"open('%s', 'w').close()\" ]\n"
+    )
     return load_and_look(default(yaml.load), document % MARKER)
 
 

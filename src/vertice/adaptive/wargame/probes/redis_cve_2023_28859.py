@@ -2,7 +2,7 @@
 # id = "PYSEC-2023-46"
 # aliases = ["CVE-2023-28859"]
 # package = "redis"
-# summary = "An asynchronous command that is cancelled while it waits leaves its answer on the connection, and the next command gets it."
+# summary = "A cancelled asynchronous command leaves its answer on the connection, and the next command gets it."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:L/PR:L/UI:N/S:U/C:H/I:N/A:N" }]
 # cwe = ["CWE-459"]
 # kind = "leak"
@@ -10,7 +10,14 @@
 #
 # [[affected]]
 # package = "redis"
-# ranges = [{ type = "ECOSYSTEM", events = [{ introduced = "4.2.0" }, { fixed = "4.4.4" }, { introduced = "4.5.0" }, { fixed = "4.5.4" }] }]
+# ranges = [
+#   { type = "ECOSYSTEM", events = [
+#     { introduced = "4.2.0" },
+#     { fixed = "4.4.4" },
+#     { introduced = "4.5.0" },
+#     { fixed = "4.5.4" },
+#   ] },
+# ]
 #
 # [cases]
 # attack = "after a cancelled GET of one key the next GET receives that key's value"

@@ -2,11 +2,18 @@
 # id = "PYSEC-2015-17"
 # aliases = ["CVE-2015-2296"]
 # package = "requests"
-# summary = "A cookie set by a redirecting answer is taken for the host that is redirected to, so one site plants cookies for another."
+# summary = "A cookie set by a redirecting answer is taken for the next host, so one site plants cookies for another."
 # severity = [{ type = "CVSS_V2", score = "AV:N/AC:M/Au:N/C:P/I:P/A:P" }]
 # cwe = ["CWE-200", "CWE-384"]
 # kind = "leak"
-# symbols = ["requests.get", "requests.post", "requests.request", "requests.Session", "requests.session", "requests.sessions.SessionRedirectMixin.resolve_redirects"]
+# symbols = [
+#   "requests.get",
+#   "requests.post",
+#   "requests.request",
+#   "requests.Session",
+#   "requests.session",
+#   "requests.sessions.SessionRedirectMixin.resolve_redirects",
+# ]
 #
 # [[affected]]
 # package = "requests"

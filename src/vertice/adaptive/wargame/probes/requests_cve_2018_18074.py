@@ -2,11 +2,18 @@
 # id = "PYSEC-2018-28"
 # aliases = ["CVE-2018-18074", "GHSA-x84v-xcm2-53pg"]
 # package = "requests"
-# summary = "The Authorization header stays on when a redirect goes from https to http or to another port of the same host, where others can read it."
+# summary = "The Authorization header stays on when a redirect goes from https to http or to another port of the host."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N" }]
 # cwe = ["CWE-522"]
 # kind = "leak"
-# symbols = ["requests.get", "requests.post", "requests.request", "requests.Session", "requests.session", "requests.sessions.SessionRedirectMixin.rebuild_auth"]
+# symbols = [
+#   "requests.get",
+#   "requests.post",
+#   "requests.request",
+#   "requests.Session",
+#   "requests.session",
+#   "requests.sessions.SessionRedirectMixin.rebuild_auth",
+# ]
 #
 # [[affected]]
 # package = "requests"

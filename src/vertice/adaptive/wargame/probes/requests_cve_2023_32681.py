@@ -2,11 +2,18 @@
 # id = "PYSEC-2023-74"
 # aliases = ["CVE-2023-32681", "GHSA-j8r2-6x86-q33q"]
 # package = "requests"
-# summary = "After a redirect to https the proxy's credentials are sent through the tunnel, so the destination server reads them."
+# summary = "After a redirect to https the proxy's credentials go through the tunnel, where the destination reads them."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:H/PR:N/UI:R/S:C/C:H/I:N/A:N" }]
 # cwe = ["CWE-200"]
 # kind = "leak"
-# symbols = ["requests.get", "requests.post", "requests.request", "requests.Session", "requests.session", "requests.sessions.SessionRedirectMixin.rebuild_proxies"]
+# symbols = [
+#   "requests.get",
+#   "requests.post",
+#   "requests.request",
+#   "requests.Session",
+#   "requests.session",
+#   "requests.sessions.SessionRedirectMixin.rebuild_proxies",
+# ]
 #
 # [[affected]]
 # package = "requests"

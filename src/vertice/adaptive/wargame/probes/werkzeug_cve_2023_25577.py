@@ -6,7 +6,14 @@
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H" }]
 # cwe = ["CWE-400", "CWE-770"]
 # kind = "dos"
-# symbols = ["werkzeug.Request", "werkzeug.wrappers.Request", "werkzeug.wrappers.Request.form", "werkzeug.wrappers.Request.files", "flask.request", "flask.Request"]
+# symbols = [
+#   "werkzeug.Request",
+#   "werkzeug.wrappers.Request",
+#   "werkzeug.wrappers.Request.form",
+#   "werkzeug.wrappers.Request.files",
+#   "flask.request",
+#   "flask.Request",
+# ]
 #
 # [[affected]]
 # package = "werkzeug"
@@ -41,7 +48,11 @@ def request(parts):
     body = b""
     for name, filename, content in parts:
         extra = '; filename="%s"' % filename if filename else ""
-        body += ('--abc\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n' % (name, extra)).encode() + content + b"\r\n"
+        body += (
+            ('--abc\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n' % (name, extra)).encode()
+            + content
+            + b"\r\n"
+        )
     body += b"--abc--\r\n"
     return Request(
         {

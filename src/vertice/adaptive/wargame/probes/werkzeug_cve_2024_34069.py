@@ -2,11 +2,16 @@
 # id = "GHSA-2g68-c3qc-8985"
 # aliases = ["CVE-2024-34069"]
 # package = "werkzeug"
-# summary = "The interactive debugger answers under any host name, so a page on a name the attacker points at the developer's machine can drive it and run code."
+# summary = "The debugger answers under any host name, so a foreign page can drive it and run code."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:H/PR:N/UI:R/S:U/C:H/I:H/A:H" }]
 # cwe = ["CWE-352"]
 # kind = "rce"
-# symbols = ["werkzeug.debug.DebuggedApplication", "werkzeug.run_simple", "werkzeug.serving.run_simple", "flask.Flask.run"]
+# symbols = [
+#   "werkzeug.debug.DebuggedApplication",
+#   "werkzeug.run_simple",
+#   "werkzeug.serving.run_simple",
+#   "flask.Flask.run",
+# ]
 #
 # [[affected]]
 # package = "werkzeug"
@@ -72,7 +77,11 @@ def attack():
     if not status.startswith("400"):
         return "error", "no effect, answered %s" % status
     local = run(application, LOCAL, "40 + 2")[2]
-    return ("blocked", "refused with %s; the console still works locally" % status) if b"42" in local else ("error", repr(local))
+    return (
+        ("blocked", "refused with %s; the console still works locally" % status)
+        if b"42" in local
+        else ("error", repr(local))
+    )
 
 
 def pin():

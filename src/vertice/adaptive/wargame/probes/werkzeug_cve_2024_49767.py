@@ -2,11 +2,20 @@
 # id = "GHSA-q34m-jh98-gwm2"
 # aliases = ["CVE-2024-49767"]
 # package = "werkzeug"
-# summary = "The limit on the memory of a form is checked for each piece of a field and not for the whole, so a large field passes it."
+# summary = "The memory limit of a form is checked for each piece of a field, so a large field passes it."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H" }]
 # cwe = ["CWE-400", "CWE-770"]
 # kind = "dos"
-# symbols = ["werkzeug.Request", "werkzeug.wrappers.Request", "werkzeug.wrappers.Request.form", "werkzeug.formparser.MultiPartParser", "werkzeug.formparser.FormDataParser", "werkzeug.formparser.parse_form_data", "flask.request", "flask.Request"]
+# symbols = [
+#   "werkzeug.Request",
+#   "werkzeug.wrappers.Request",
+#   "werkzeug.wrappers.Request.form",
+#   "werkzeug.formparser.MultiPartParser",
+#   "werkzeug.formparser.FormDataParser",
+#   "werkzeug.formparser.parse_form_data",
+#   "flask.request",
+#   "flask.Request",
+# ]
 #
 # [[affected]]
 # package = "werkzeug"
@@ -39,7 +48,11 @@ def environ(parts):
     body = b""
     for name, filename, content in parts:
         extra = '; filename="%s"' % filename if filename else ""
-        body += ('--abc\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n' % (name, extra)).encode() + content + b"\r\n"
+        body += (
+            ('--abc\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n' % (name, extra)).encode()
+            + content
+            + b"\r\n"
+        )
     body += b"--abc--\r\n"
     return {
         "REQUEST_METHOD": "POST",
@@ -74,7 +87,10 @@ def read_and_look(read, before):
     try:
         form, _ = read(before + [("note", None, b"line of text\n" * (LARGE // 13))])
     except RequestEntityTooLarge as error:
-        return "blocked", "RequestEntityTooLarge (%d) for a field of %d bytes, a small one was read" % (error.code, LARGE)
+        return "blocked", "RequestEntityTooLarge (%d) for a field of %d bytes, a small one was read" % (
+            error.code,
+            LARGE,
+        )
     if len(form["note"]) > LIMIT:
         return "exploited", "a field of %d bytes was read under a limit of %d" % (len(form["note"]), LIMIT)
     return "error", "only %d bytes of the field were read" % len(form["note"])

@@ -2,7 +2,7 @@
 # id = "PYSEC-2022-43017"
 # aliases = ["CVE-2022-40898"]
 # package = "wheel"
-# summary = "The pattern that splits a wheel's file name backtracks over many dashes, so a crafted name keeps the command busy."
+# summary = "The pattern that splits a wheel's file name backtracks over many dashes, so a name keeps the command busy."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H" }]
 # cwe = ["CWE-1333"]
 # kind = "redos"
