@@ -49,7 +49,9 @@ def test_every_snapshot_is_of_a_command() -> None:
     assert {path.stem for path in SNAPSHOTS.iterdir()} == {"-".join(("help", *path)) for path in COMMANDS}
 
 
-@pytest.mark.parametrize("path", [path for path in COMMANDS if path in {(), *(path[:1] for path in COMMANDS if path[1:])}])
+@pytest.mark.parametrize(
+    "path", [path for path in COMMANDS if path in {(), *(path[:1] for path in COMMANDS if path[1:])}]
+)
 def test_a_group_without_a_command_shows_its_help_as_bad_usage(path: tuple[str, ...], call: Call) -> None:
     done = call(*path)
     assert (done.code, done.out) == (2, "")
@@ -142,7 +144,56 @@ class TestJson:
     def test_scan(self, call: Call, fed_home: Path, project: Any) -> None:
         folder = project({"requirements.txt": VULNERABLE, "app.py": "import yaml\nyaml.full_load('')\n"}, git=False)
         for argv in (["--json"], ["--format", "json"]):
-            assert shape(call("scan", folder, *argv).json) == snapshot({'project': 'str', 'scanned_at': 'str', 'advisories': {'source': 'str', 'records': 'int', 'updated_at': 'str'}, 'components': [{'name': 'str', 'version': 'str', 'purl': 'str', 'direct': 'bool', 'source': 'str', 'line': 'int', 'dependency_path': ['str'], 'dev': 'bool'}], 'apvs': [{'code': 'str', 'advisory': 'str', 'aliases': ['str'], 'package': 'str', 'version': 'str', 'severity': 'str', 'cvss': 'float', 'cwe': ['str'], 'fixed_versions': ['str'], 'dependency_path': ['str'], 'reachability': {'level': 'str', 'sites': [{'path': 'str', 'line': 'int', 'symbol': 'str'}], 'through': 'str', 'tests_only': 'bool'}, 'priority': 'int', 'summary': 'str', 'reasons': ['str'], 'locations': ['str'], 'cvss_vector': 'str', 'epss': 'null', 'kev': 'bool', 'known_from': 'str'}], 'waived': [], 'waivers': {'expired': [], 'unused': []}, 'warnings': []})
+            assert shape(call("scan", folder, *argv).json) == snapshot(
+                {
+                    "project": "str",
+                    "scanned_at": "str",
+                    "advisories": {"source": "str", "records": "int", "updated_at": "str"},
+                    "components": [
+                        {
+                            "name": "str",
+                            "version": "str",
+                            "purl": "str",
+                            "direct": "bool",
+                            "source": "str",
+                            "line": "int",
+                            "dependency_path": ["str"],
+                            "dev": "bool",
+                        }
+                    ],
+                    "apvs": [
+                        {
+                            "code": "str",
+                            "advisory": "str",
+                            "aliases": ["str"],
+                            "package": "str",
+                            "version": "str",
+                            "severity": "str",
+                            "cvss": "float",
+                            "cwe": ["str"],
+                            "fixed_versions": ["str"],
+                            "dependency_path": ["str"],
+                            "reachability": {
+                                "level": "str",
+                                "sites": [{"path": "str", "line": "int", "symbol": "str"}],
+                                "through": "str",
+                                "tests_only": "bool",
+                            },
+                            "priority": "int",
+                            "summary": "str",
+                            "reasons": ["str"],
+                            "locations": ["str"],
+                            "cvss_vector": "str",
+                            "epss": "null",
+                            "kev": "bool",
+                            "known_from": "str",
+                        }
+                    ],
+                    "waived": [],
+                    "waivers": {"expired": [], "unused": []},
+                    "warnings": [],
+                }
+            )
 
     def test_heal(self) -> None:
         apv, remedy = samples.an_apv(), samples.a_remedy()
@@ -158,42 +209,301 @@ class TestJson:
         found = Found("shop", "2026-01-01T00:00:00Z", info, 2, (apv,), 0, ("a warning",))
         healed = Healed(found, (proof,), (Unremedied("APV-20261121-002", "none is fixed"),), ("another",))
         told = plain(Finished(healed, resumed=False, known=False), 1.0)
-        assert shape(json.loads(json.dumps(told))) == snapshot({'project': 'str', 'resumed': 'bool', 'known': 'bool', 'advisories': {'source': 'str', 'records': 'int', 'updated_at': 'str'}, 'components': 'int', 'apvs': [{'code': 'str', 'advisory': 'str', 'package': 'str', 'version': 'str', 'severity': 'str', 'priority': 'int'}], 'remedies': [{'review': 'str', 'run': 'str', 'strategy': 'str', 'changes': [{'package': 'str', 'before': 'str', 'after': 'str'}], 'why': 'str', 'verdict': {'word': 'str', 'grade': 'str', 'confidence': 'float', 'reasons': ['str'], 'raise_by': ['str']}, 'apvs': [{'apv': 'str', 'verdict': {'word': 'str', 'grade': 'str', 'confidence': 'float', 'reasons': ['str'], 'raise_by': ['str']}, 'before': 'str', 'after': 'str'}], 'doubts': ['str'], 'held': 'str', 'ref': 'str', 'evidence': 'str'}], 'unremedied': [{'apv': 'str', 'reason': 'str'}], 'warnings': ['str'], 'seconds': {'wall': 'float', 'environments': 'float', 'attacks': 'float', 'tests': 'float'}})
+        assert shape(json.loads(json.dumps(told))) == snapshot(
+            {
+                "project": "str",
+                "resumed": "bool",
+                "known": "bool",
+                "advisories": {"source": "str", "records": "int", "updated_at": "str"},
+                "components": "int",
+                "apvs": [
+                    {
+                        "code": "str",
+                        "advisory": "str",
+                        "package": "str",
+                        "version": "str",
+                        "severity": "str",
+                        "priority": "int",
+                    }
+                ],
+                "remedies": [
+                    {
+                        "review": "str",
+                        "run": "str",
+                        "strategy": "str",
+                        "changes": [{"package": "str", "before": "str", "after": "str"}],
+                        "why": "str",
+                        "verdict": {
+                            "word": "str",
+                            "grade": "str",
+                            "confidence": "float",
+                            "reasons": ["str"],
+                            "raise_by": ["str"],
+                        },
+                        "apvs": [
+                            {
+                                "apv": "str",
+                                "verdict": {
+                                    "word": "str",
+                                    "grade": "str",
+                                    "confidence": "float",
+                                    "reasons": ["str"],
+                                    "raise_by": ["str"],
+                                },
+                                "before": "str",
+                                "after": "str",
+                            }
+                        ],
+                        "doubts": ["str"],
+                        "held": "str",
+                        "ref": "str",
+                        "evidence": "str",
+                    }
+                ],
+                "unremedied": [{"apv": "str", "reason": "str"}],
+                "warnings": ["str"],
+                "seconds": {"wall": "float", "environments": "float", "attacks": "float", "tests": "float"},
+            }
+        )
 
     def test_probe_list(self, call: Call) -> None:
-        assert shape(call("probe", "list", "--json").json) == snapshot({'probes': [{'id': 'str', 'aliases': ['str'], 'package': 'str', 'affected': ['str'], 'fixed': ['str'], 'cwe': ['str'], 'severity': 'str', 'kind': 'str'}]})
+        assert shape(call("probe", "list", "--json").json) == snapshot(
+            {
+                "probes": [
+                    {
+                        "id": "str",
+                        "aliases": ["str"],
+                        "package": "str",
+                        "affected": ["str"],
+                        "fixed": ["str"],
+                        "cwe": ["str"],
+                        "severity": "str",
+                        "kind": "str",
+                    }
+                ]
+            }
+        )
 
     def test_probe_show(self, call: Call) -> None:
-        assert shape(call("probe", "show", "CVE-2020-14343", "--json").json) == snapshot({'id': 'str', 'aliases': ['str'], 'package': 'str', 'affected': ['str'], 'fixed': ['str'], 'cwe': ['str'], 'severity': 'str', 'kind': 'str', 'symbols': ['str'], 'cases': [{'name': 'str', 'role': 'str', 'about': 'str'}], 'source': 'str'})
+        assert shape(call("probe", "show", "CVE-2020-14343", "--json").json) == snapshot(
+            {
+                "id": "str",
+                "aliases": ["str"],
+                "package": "str",
+                "affected": ["str"],
+                "fixed": ["str"],
+                "cwe": ["str"],
+                "severity": "str",
+                "kind": "str",
+                "symbols": ["str"],
+                "cases": [{"name": "str", "role": "str", "about": "str"}],
+                "source": "str",
+            }
+        )
 
     def test_reviews(self, call: Call, home: Path, tmp_path: Path) -> None:
         assert call("review", "list", "--json").json == {"reviews": []}
         review = leave_a_review(home, tmp_path / "shop")
         shown = call("review", "show", review.code, "--json").json
         assert call("review", "list", "--json").json == {"reviews": [shown]}
-        assert shape(shown) == snapshot({'id': 'str', 'code': 'str', 'cve': 'str', 'severity': 'str', 'package': 'str', 'strategy': 'str', 'verdict': 'str', 'grade': 'str', 'confidence': 'float', 'reasons': ['str'], 'status': 'str', 'priority': 'int', 'created_at': 'str', 'updated_at': 'str', 'project_name': 'str', 'project_root': 'str', 'manifest': 'str', 'version': 'int', 'revision': 'int', 'key': 'str', 'summary': 'str', 'remedy': {'manifest': 'str', 'apvs': ['str'], 'strategy': 'str', 'changes': [{'package': 'str', 'before': 'str', 'after': 'str'}], 'edits': [{'path': 'str', 'before': 'str', 'after': 'str'}], 'diff': 'str', 'before': {'requirements': ['str'], 'hashes': {}, 'requires_python': 'str', 'python_version': 'str', 'indexes': []}, 'after': {'requirements': ['str'], 'hashes': {'pyyaml==5.4': ['str']}, 'requires_python': 'str', 'python_version': 'str', 'indexes': []}, 'why': 'str', 'facts': [{'package': 'str', 'version': 'str', 'uploaded_at': 'str', 'age_days': 'int', 'yanked': 'bool', 'attested': 'null', 'publisher': 'str', 'publisher_changed': 'null', 'pth_files': [], 'install_time_code': 'null', 'notes': []}]}, 'proposal': {'forge': 'str', 'ref': 'str', 'head': 'str', 'base': 'str', 'target': 'str', 'note': 'str'}, 'evidence_digest': 'str', 'evidence_path': 'str', 'superseded_by': 'str', 'apvs': [{'code': 'str', 'advisory': 'str', 'severity': 'str', 'package': 'str', 'version': 'str', 'summary': 'str'}], 'decisions': []})
+        assert shape(shown) == snapshot(
+            {
+                "id": "str",
+                "code": "str",
+                "cve": "str",
+                "severity": "str",
+                "package": "str",
+                "strategy": "str",
+                "verdict": "str",
+                "grade": "str",
+                "confidence": "float",
+                "reasons": ["str"],
+                "status": "str",
+                "priority": "int",
+                "created_at": "str",
+                "updated_at": "str",
+                "project_name": "str",
+                "project_root": "str",
+                "manifest": "str",
+                "version": "int",
+                "revision": "int",
+                "key": "str",
+                "summary": "str",
+                "remedy": {
+                    "manifest": "str",
+                    "apvs": ["str"],
+                    "strategy": "str",
+                    "changes": [{"package": "str", "before": "str", "after": "str"}],
+                    "edits": [{"path": "str", "before": "str", "after": "str"}],
+                    "diff": "str",
+                    "before": {
+                        "requirements": ["str"],
+                        "hashes": {},
+                        "requires_python": "str",
+                        "python_version": "str",
+                        "indexes": [],
+                    },
+                    "after": {
+                        "requirements": ["str"],
+                        "hashes": {"pyyaml==5.4": ["str"]},
+                        "requires_python": "str",
+                        "python_version": "str",
+                        "indexes": [],
+                    },
+                    "why": "str",
+                    "facts": [
+                        {
+                            "package": "str",
+                            "version": "str",
+                            "uploaded_at": "str",
+                            "age_days": "int",
+                            "yanked": "bool",
+                            "attested": "null",
+                            "publisher": "str",
+                            "publisher_changed": "null",
+                            "pth_files": [],
+                            "install_time_code": "null",
+                            "notes": [],
+                        }
+                    ],
+                },
+                "proposal": {
+                    "forge": "str",
+                    "ref": "str",
+                    "head": "str",
+                    "base": "str",
+                    "target": "str",
+                    "note": "str",
+                },
+                "evidence_digest": "str",
+                "evidence_path": "str",
+                "superseded_by": "str",
+                "apvs": [
+                    {
+                        "code": "str",
+                        "advisory": "str",
+                        "severity": "str",
+                        "package": "str",
+                        "version": "str",
+                        "summary": "str",
+                    }
+                ],
+                "decisions": [],
+            }
+        )
         why = "Somebody else should look."
         decided = call("review", "decide", review.code, "escalate", "--because", why, "--json").json
-        assert shape(decided["decisions"]) == snapshot([{'id': 'str', 'code': 'str', 'kind': 'str', 'reviewer': {'name': 'str', 'email': 'str'}, 'justification': 'str', 'wanted': 'str', 'confidence_override': 'null', 'accept_unproven': 'bool', 'created_at': 'str', 'review_version': 'int', 'review_revision': 'int', 'evidence_digest': 'str', 'head': 'str', 'status_before': 'str', 'state': 'str', 'action': 'str', 'detail': 'str'}])
+        assert shape(decided["decisions"]) == snapshot(
+            [
+                {
+                    "id": "str",
+                    "code": "str",
+                    "kind": "str",
+                    "reviewer": {"name": "str", "email": "str"},
+                    "justification": "str",
+                    "wanted": "str",
+                    "confidence_override": "null",
+                    "accept_unproven": "bool",
+                    "created_at": "str",
+                    "review_version": "int",
+                    "review_revision": "int",
+                    "evidence_digest": "str",
+                    "head": "str",
+                    "status_before": "str",
+                    "state": "str",
+                    "action": "str",
+                    "detail": "str",
+                }
+            ]
+        )
 
     def test_advisories(self, call: Call, osv: Path) -> None:
         assert call("advisories", "status", "--json").json is None
-        assert shape(call("advisories", "sync", "--advisories", osv, "--json").json) == snapshot({'outcome': 'str', 'source': 'str', 'path': 'str', 'records': 'int', 'packages': 'int', 'updated_at': 'str', 'changed': 'int', 'removed': 'int', 'broken': [], 'seconds': 'float'})
-        assert shape(call("advisories", "status", "--json").json) == snapshot({'path': 'str', 'source': 'str', 'records': 'int', 'packages': 'int', 'updated_at': 'str', 'fetched_at': 'str', 'size': 'int', 'epss_date': 'str', 'kev_date': 'str'})
+        assert shape(call("advisories", "sync", "--advisories", osv, "--json").json) == snapshot(
+            {
+                "outcome": "str",
+                "source": "str",
+                "path": "str",
+                "records": "int",
+                "packages": "int",
+                "updated_at": "str",
+                "changed": "int",
+                "removed": "int",
+                "broken": [],
+                "seconds": "float",
+            }
+        )
+        assert shape(call("advisories", "status", "--json").json) == snapshot(
+            {
+                "path": "str",
+                "source": "str",
+                "records": "int",
+                "packages": "int",
+                "updated_at": "str",
+                "fetched_at": "str",
+                "size": "int",
+                "epss_date": "str",
+                "kev_date": "str",
+            }
+        )
 
     def test_evidence_verify(self, call: Call, home: Path, tmp_path: Path) -> None:
         review = leave_a_review(home, tmp_path / "shop")
         told = call("evidence", "verify", review.evidence_path, "--json").json
-        assert {**shape(told), "statement": sorted(told["statement"])} == snapshot({'fingerprint': 'str', 'trust': 'str', 'statement': ['_type', 'predicate', 'predicateType', 'subject']})
-        assert sorted(told["statement"]["predicate"]) == snapshot(['apvs', 'arena', 'evidence', 'finishedAt', 'probes', 'project', 'remedy', 'run', 'startedAt', 'verdict', 'versions'])
+        assert {**shape(told), "statement": sorted(told["statement"])} == snapshot(
+            {"fingerprint": "str", "trust": "str", "statement": ["_type", "predicate", "predicateType", "subject"]}
+        )
+        assert sorted(told["statement"]["predicate"]) == snapshot(
+            [
+                "apvs",
+                "arena",
+                "evidence",
+                "finishedAt",
+                "probes",
+                "project",
+                "remedy",
+                "run",
+                "startedAt",
+                "verdict",
+                "versions",
+            ]
+        )
 
     def test_audit(self, call: Call, home: Path, tmp_path: Path) -> None:
         leave_a_review(home, tmp_path / "shop")
-        assert shape(call("audit", "list", "--json").json) == snapshot({'entries': [{'seq': 'int', 'at': 'str', 'actor': 'str', 'action': 'str', 'subject': 'str', 'payload': 'str', 'prev_hash': 'str', 'hash': 'str'}]})
-        assert shape(call("audit", "verify", "--json").json) == snapshot({'ok': 'bool', 'entries': 'int', 'first_bad_seq': 'null', 'why': 'str'})
+        assert shape(call("audit", "list", "--json").json) == snapshot(
+            {
+                "entries": [
+                    {
+                        "seq": "int",
+                        "at": "str",
+                        "actor": "str",
+                        "action": "str",
+                        "subject": "str",
+                        "payload": "str",
+                        "prev_hash": "str",
+                        "hash": "str",
+                    }
+                ]
+            }
+        )
+        assert shape(call("audit", "verify", "--json").json) == snapshot(
+            {"ok": "bool", "entries": "int", "first_bad_seq": "null", "why": "str"}
+        )
 
 
 def test_the_settings() -> None:
     """Names and types; that .env.example lists every one is tested beside the settings."""
     told = {name.upper(): str(field.annotation) for name, field in Settings.model_fields.items()}
-    assert told == snapshot({'VERTICE_HOME': "<class 'pathlib.Path'>", 'DATABASE_URL': "<class 'pydantic.types.SecretStr'>", 'ENVIRONMENT': "typing.Literal['development', 'production']", 'LOG_LEVEL': "typing.Literal['DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL']", 'VERTICE_ADVISORIES': 'pydantic.types.SecretStr | None', 'VERTICE_EPSS': 'pathlib.Path | None', 'VERTICE_KEV': 'pathlib.Path | None', 'VERTICE_PROBES': 'pathlib.Path | None'})
+    assert told == snapshot(
+        {
+            "VERTICE_HOME": "<class 'pathlib.Path'>",
+            "DATABASE_URL": "<class 'pydantic.types.SecretStr'>",
+            "ENVIRONMENT": "typing.Literal['development', 'production']",
+            "LOG_LEVEL": "typing.Literal['DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL']",
+            "VERTICE_ADVISORIES": "pydantic.types.SecretStr | None",
+            "VERTICE_EPSS": "pathlib.Path | None",
+            "VERTICE_KEV": "pathlib.Path | None",
+            "VERTICE_PROBES": "pathlib.Path | None",
+        }
+    )

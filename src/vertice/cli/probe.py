@@ -63,9 +63,7 @@ def list_(as_json: JsonOption = False, probes: ProbesOption = None) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="dim")
     console = Console(file=sys.stdout)
-    headings = ("advisory", "package", "kind", "severity", "fixed in", "CWE")
-    if console.width < _WIDE:
-        headings = headings[:-1]
+    headings = ("advisory", "package", "kind", "severity", "fixed in", "CWE")[: None if console.width >= _WIDE else -1]
     for heading in headings:
         table.add_column(heading, overflow="fold")
     for probe in found:

@@ -36,10 +36,10 @@ class Suite:
 
 
 def find_suite(snapshot: Path, command: Sequence[str], limits: Limits) -> Suite:
-    """Return the suite `command` runs; none where it is empty, or is pytest and no `test_*.py` or `*_test.py` exists."""
-    if tuple(command[:3]) == _PYTEST:
-        if not any(True for pattern in ("test_*.py", "*_test.py") for _ in snapshot.rglob(pattern)):
-            command = ()
+    """Return the suite `command` runs; none where it is empty, or is pytest and there is no file of tests."""
+    found = (path for pattern in ("test_*.py", "*_test.py") for path in snapshot.rglob(pattern))
+    if tuple(command[:3]) == _PYTEST and next(found, None) is None:
+        command = ()
     return Suite(tuple(command), snapshot, limits)
 
 

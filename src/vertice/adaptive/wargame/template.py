@@ -46,7 +46,7 @@ import sys
 def attack():
     import {module}
 
-    # Attack on marker files, loopback or timings. Return "blocked" only when the vulnerable code was reached and refused.
+    # Attack on marker files, loopback, timings. Return "blocked" only when the vulnerable code was reached and refused.
     raise NotImplementedError({module})
 
 

@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-import xml.etree.ElementTree as ElementTree
+from xml.etree import ElementTree
 
 COPY = os.path.join(os.getcwd(), "project")
 JUNIT = os.path.join(os.getcwd(), "junit.xml")

@@ -2,7 +2,7 @@
 # id = "PYSEC-2021-142"
 # aliases = ["CVE-2020-14343", "GHSA-8q59-q68h-6hv4"]
 # package = "pyyaml"
-# summary = "FullLoader and load() build arbitrary Python objects from tags in untrusted YAML, which runs code of the sender's choice."
+# summary = "FullLoader and load() build any Python object that untrusted YAML names, which runs the sender's code."
 # severity = [{ type = "CVSS_V3", score = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H" }]
 # cwe = ["CWE-20", "CWE-502"]
 # kind = "rce"
