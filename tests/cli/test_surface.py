@@ -3,6 +3,7 @@
 Renewed by `pytest tests/cli/test_surface.py --inline-snapshot=fix`, then read as a diff.
 """
 
+import contextlib
 import io
 import json
 from collections.abc import Iterator
@@ -100,11 +101,8 @@ class TestExitCodes:
     def test_3_could_not_finish(self, home: Path, project: Any) -> None:
         folder = project({"requirements.txt": VULNERABLE}, git=False)
         err = io.StringIO()
-        with Path("/dev/full").open("w") as full:
+        with contextlib.suppress(OSError), Path("/dev/full").open("w") as full:  # close() fails as flush() did
             code = main(["scan", str(folder)], full, err)
-            full.reconfigure(errors="replace")
-            with pytest.raises(OSError, match="No space left"):
-                full.flush()
         assert (code, "no space left" in err.getvalue()) == (3, True)
 
 

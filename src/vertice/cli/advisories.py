@@ -26,7 +26,10 @@ def sync(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Fetch or update the advisories; only what changed, after the first time."""
+    """Fetch or update the advisories.
+
+    After the first time only what changed is fetched, where the source can say so.
+    """
     from vertice.adaptive.advisories import sync as syncing
 
     bench = Workbench()

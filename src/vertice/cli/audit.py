@@ -29,7 +29,10 @@ def list_(as_json: JsonOption = False) -> None:
 
 @app.command()
 def verify(as_json: JsonOption = False) -> None:
-    """Check the audit chain: exit code 1 when anything was changed, removed or added behind its back."""
+    """Check that the audit chain is whole.
+
+    Exit code 1 when anything was changed, removed or added behind its back.
+    """
     report = asyncio.run(with_store(lambda store, _: store.verify()))
     if as_json:
         typer.echo(json.dumps(asdict(report), indent=2))

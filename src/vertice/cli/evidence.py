@@ -21,7 +21,10 @@ def verify(
     key: Annotated[Path | None, typer.Option("--key", help="The signer's public key (PEM).", metavar="FILE")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check the signature of an evidence file, offline, and say what it proves and who signed it."""
+    """Check the signature of an evidence file, offline.
+
+    Says what it proves and who signed it.
+    """
     from vertice.adaptive.review.evidence import verify as check
 
     verified = check(file, home=Workbench().home, public_key=key)

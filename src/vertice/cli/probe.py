@@ -108,7 +108,10 @@ def run(
     as_json: JsonOption = False,
     probes: ProbesOption = None,
 ) -> None:
-    """Attack one release in the sandbox: exit code 1 when any attack works, 3 when any case says error."""
+    """Attack one release in the sandbox.
+
+    Exit code 1 when any attack works, 3 when any case says error.
+    """
     from vertice.adaptive.wargame.attack import attack
     from vertice.adaptive.wargame.model import CaseRun, Outcome, Side
     from vertice.adaptive.wargame.trial import lock_for_trial

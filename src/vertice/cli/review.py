@@ -55,7 +55,7 @@ def list_(
 
 @app.command()
 def show(code: CodeArgument, as_json: JsonOption = False) -> None:
-    """Show one review: what it is, whether the patch closes it, what changes, how sure we are."""
+    """Show one review: what, whether it is closed, what changes."""
     review = asyncio.run(with_store(lambda store, _: store.get(code)))
     if as_json:
         typer.echo(json.dumps(_plain(review), indent=2))
@@ -84,7 +84,10 @@ def decide(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Decide: approve merges the branch, reject closes it, modify tries another version, escalate raises it."""
+    """Decide: approve, reject, modify or escalate.
+
+    Approve merges the branch, reject closes it, modify tries another version or constraint, escalate raises it.
+    """
     from vertice.adaptive.execution.carry_out import decide as carry_out
     from vertice.adaptive.review.model import Decision, DecisionKind, DecisionRecord
     from vertice.adaptive.review.store import ReviewStore

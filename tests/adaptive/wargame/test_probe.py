@@ -64,12 +64,12 @@ def test_the_facts_come_in_osv_form() -> None:
         ('# kind = "rce"\n', "", "`kind` must be a text"),
         ('# kind = "rce"', '# kind = "rce"\n# knd = "x"', "`knd` is no key here"),
         ('# cwe = ["CWE-502"]', "# cwe = [502]", "`cwe` must be a list of texts"),
-        ('# other = "another way"', "", "`variants` is empty"),
-        ('# plain = "ordinary use"', "", "`controls` is empty"),
+        ('# other = "another way"\n', "", "`cases.variants` is empty"),
+        ('# plain = "ordinary use"\n', "", "`cases.controls` is empty"),
         ('# other = "another way"', '# "../other" = "x"', "is no case name"),
         ('# plain = "ordinary use"', '# other = "x"', "is no case name"),
         ('package = "some-thing"', 'package = "something-else"', "does not begin with the probe's own package"),
-        ('# vulnerable = "1.9"', "", "`test.vulnerable` must be a text"),
+        ('# vulnerable = "1.9"\n', "", "`test.vulnerable` must be a text"),
     ],
 )
 def test_a_malformed_probe_is_one_clear_error(old: str, new: str, what: str) -> None:
