@@ -25,7 +25,8 @@ from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID, WorkflowHandle
 from vertice.adaptive.gate import Gate
 from vertice.adaptive.inventory.model import Lock
 from vertice.adaptive.model import Attempt, Found, Healed, Plan, Proof, Request, SideReport, Stage, Step
-from vertice.adaptive.proof import evidence_of, proof_of, release_refuted
+from vertice.adaptive.proof import evidence_of, proof_of, refutation_of
+from vertice.adaptive.remedy.model import Remedy
 from vertice.adaptive.triage.model import Apv, Site
 from vertice.adaptive.wargame.attack import Arena, attack
 from vertice.adaptive.wargame.environment import EnvironmentFailed, Environments
@@ -138,43 +139,64 @@ class Heal(DBOSConfiguredInstance):
         """Prove one remedy; where the wargame refutes a release that an advisory calls fixed, try the next one."""
         remedy, sites = plan.remedies[order], plan.sites[order]
         apvs = tuple(apv for code in remedy.apvs for apv in found.apvs if apv.code == code)
-        change = remedy.changes[0]
-        self._tell(Stage.proving, f"{change.package} {change.before} → {change.after}", order)
+        self._name(remedy, order)
         probes = self.arm(request, apvs)
         name = f"{heal_id(request)}-{order}"
-        before = _start(f"{name}-before", self.side, request, remedy.before, probes, Side.before, None, order)
+        before = _start(f"{name}-before", self.side, request, remedy.before, probes, Side.before, None, (), order)
         baseline: WorkflowHandle[TestReport] = DBOS.retrieve_workflow(
             _baseline_id(request, remedy.before), existing_workflow=False
         )
         tried: list[Attempt] = []
         refuted: frozenset[tuple[str, str]] = frozenset()
+        suspects: tuple[str, ...] = ()
         while True:
             name_after = f"{name}-after-{len(tried)}"
-            after = _start(name_after, self.side, request, remedy.after, probes, Side.after, sites, order)
+            after = _start(name_after, self.side, request, remedy.after, probes, Side.after, sites, suspects, order)
             tests = baseline.get_result(polling_interval_sec=_POLL_SECONDS)
             evidence = evidence_of(probes, before.get_result(), after.get_result(), tests, sites, request.repeats)
             tried.append(Attempt(remedy, evidence, judge(evidence)))
-            release = release_refuted(tried[-1], probes)
-            if release is None or len(tried) >= request.tries:
+            refutation = refutation_of(tried[-1], probes)
+            if refutation is None or len(tried) >= request.tries:
                 break
-            refuted |= {release}
+            refuted |= {refutation.release}
+            suspects = tuple(dict.fromkeys((refutation.probe, *suspects)))
             again = self.plan(request, apvs, refuted)
             if len(again.remedies) != 1 or again.remedies[0].before != remedy.before:
                 break
             remedy, sites = again.remedies[0], again.sites[0]
+            self._name(remedy, order)
         return self.conclude(request, found, proof_of(tried, apvs, probes), order)
 
     @DBOS.workflow()
     def side(
-        self, request: Request, lock: Lock, probes: _Probes, side: Side, sites: tuple[Site, ...] | None, order: int
+        self,
+        request: Request,
+        lock: Lock,
+        probes: _Probes,
+        side: Side,
+        sites: tuple[Site, ...] | None,
+        suspects: tuple[str, ...],
+        order: int,
     ) -> SideReport:
-        """Build one environment and attack it; with `sites` run the tests too, unless an attack already refuted it."""
+        """Build one environment and attack it; with `sites` run the tests too, unless an attack already refuted it.
+
+        `suspects` are probes that refuted other releases: each attacks once before all else, and what one of them
+        refutes too is attacked no further.
+        """
         report = self.build(lock, side, order)
         if report.error:
             return SideReport(report)
         distinct = {probe.id: probe for own in probes.values() for probe in own}
-        runs = tuple(run for probe in distinct.values() for run in self.attack(request, lock, probe, side, order))
-        if sites is None or any(run.outcome is Outcome.exploited for run in runs):
+        for suspect in suspects:
+            runs = self.attack(request, lock, distinct[suspect], side, 1, order)
+            if _exploited(runs):
+                return SideReport(report, runs)
+        runs = tuple(
+            run
+            for probe in distinct.values()
+            for run in self.attack(request, lock, probe, side, request.repeats, order)
+        )
+        if sites is None or _exploited(runs):
             return SideReport(report, runs)
         return SideReport(report, runs, self.test(request, lock, side, sites, order))
 
@@ -215,7 +237,9 @@ class Heal(DBOSConfiguredInstance):
         )
 
     @_step
-    def attack(self, request: Request, lock: Lock, probe: Probe, side: Side, order: int) -> tuple[CaseRun, ...]:
+    def attack(
+        self, request: Request, lock: Lock, probe: Probe, side: Side, repeats: int, order: int
+    ) -> tuple[CaseRun, ...]:
         """Run every case of one probe."""
         with self.parts.gate.enter(order):
             self._tell(Stage.attacking, f"{probe.package} {probe.advisories[0].cve}", order, side)
@@ -225,7 +249,7 @@ class Heal(DBOSConfiguredInstance):
                 environment,
                 self.parts.arena,
                 side=side,
-                repeats=request.repeats,
+                repeats=repeats,
                 limits=request.limits,
                 seen=lambda run: self.parts.watch(
                     Step(Stage.attacking, f"{run.probe} {run.case}: {run.outcome}", order, side, detail=True)
@@ -248,8 +272,16 @@ class Heal(DBOSConfiguredInstance):
         self._tell(Stage.done, f"{proof.verdict.word}, {proof.verdict.grade}", order)
         return concluded
 
+    def _name(self, remedy: Remedy, order: int) -> None:
+        change = remedy.changes[0]
+        self._tell(Stage.proving, f"{change.package} {change.before} → {change.after}", order)
+
     def _tell(self, stage: Stage, text: str, order: int = _BASELINE, side: str = "") -> None:
         self.parts.watch(Step(stage, text, order, side))
+
+
+def _exploited(runs: tuple[CaseRun, ...]) -> bool:
+    return any(run.outcome is Outcome.exploited for run in runs)
 
 
 def _baseline_id(request: Request, lock: Lock) -> str:

@@ -1,14 +1,14 @@
 """From what both sides showed to a proof: pure functions between the wargame and the review."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from vertice.adaptive.model import ApvProof, Attempt, Proof, SideReport
 from vertice.adaptive.triage.model import Apv, Reachability, ReachabilityLevel, Site
 from vertice.adaptive.wargame.model import CaseRun, Evidence, Outcome, Probe, Role, Side, TestReport, VerdictWord
 from vertice.adaptive.wargame.verdict import judge, narrow
 
-__all__ = ["evidence_of", "proof_of", "reached", "release_refuted"]
+__all__ = ["Refutation", "evidence_of", "proof_of", "reached", "refutation_of"]
 
 _ATTACKS = frozenset({Role.attack, Role.variant})
 _BEST_FIRST = (VerdictWord.success, VerdictWord.inconclusive, VerdictWord.failed, VerdictWord.error)
@@ -38,8 +38,17 @@ def evidence_of(
     )
 
 
-def release_refuted(attempt: Attempt, probes: Mapping[str, Sequence[Probe]]) -> tuple[str, str] | None:
-    """Return the release (name, version) that an attack refuted, None when no other release of it could help.
+@dataclass(frozen=True, slots=True)
+class Refutation:
+    """An attack that still works after the patch."""
+
+    release: tuple[str, str]
+    """(name, version) that was called fixed."""
+    probe: str
+
+
+def refutation_of(attempt: Attempt, probes: Mapping[str, Sequence[Probe]]) -> Refutation | None:
+    """Return which release was refuted and by what, None when no other release of it could help.
 
     Another release helps only against a probe that attacks a package which the remedy changes: an advisory may name
     the wrong package, and then every release of that one is refuted.
@@ -48,7 +57,7 @@ def release_refuted(attempt: Attempt, probes: Mapping[str, Sequence[Probe]]) -> 
     attacked = {probe.id: probe.package for own in probes.values() for probe in own}
     for run in _still_works(attempt):
         if (package := attacked[run.probe]) in changed:
-            return package, changed[package]
+            return Refutation((package, changed[package]), run.probe)
     return None
 
 
@@ -56,7 +65,7 @@ def proof_of(tried: Sequence[Attempt], apvs: Sequence[Apv], probes: Mapping[str,
     """Return the proof of the best attempt (the earliest of equals) with one row per APV and every doubt."""
     best = min(tried, key=lambda attempt: _BEST_FIRST.index(attempt.verdict.word))
     rows = tuple(_row(best.evidence, apv, probes[apv.code]) for apv in apvs)
-    doubts = tuple(dict.fromkeys(doubt for attempt in tried for doubt in _doubts(attempt, apvs, probes)))
+    doubts = tuple(doubt for apv in apvs for doubt in _doubts(tried, apv, {one.id: one for one in probes[apv.code]}))
     return Proof(remedy=best.remedy, verdict=best.verdict, apvs=rows, evidence=best.evidence, doubts=doubts)
 
 
@@ -85,17 +94,24 @@ def _side(evidence: Evidence, side: Side) -> str:
     return next((one for one in (Outcome.exploited, Outcome.error) if one in outcomes), Outcome.blocked)
 
 
-def _doubts(attempt: Attempt, apvs: Sequence[Apv], probes: Mapping[str, Sequence[Probe]]) -> list[str]:
-    doubts = []
-    for apv in apvs:
-        own = {probe.id: probe for probe in probes[apv.code]}
-        for run in [run for run in _still_works(attempt) if run.probe in own][:1]:
-            release = f"{apv.component.name} {_after(attempt, apv.component.name, apv.component.version)}"
-            doubt = f"{apv.advisory.id} calls {release} fixed, but {run.probe} ({run.case}) still works: {run.evidence}"
-            if own[run.probe].package != apv.component.name:
-                doubt += f"; the attack goes through {own[run.probe].package}, which this advisory does not name"
-            doubts.append(doubt)
-    return doubts
+def _doubts(tried: Sequence[Attempt], apv: Apv, probes: Mapping[str, Probe]) -> Iterator[str]:
+    """Say of each probe which releases that the advisory calls fixed it still works against, and how it did last."""
+    worked: dict[str, dict[str, CaseRun]] = {}
+    for attempt in tried:
+        release = _after(attempt, apv.component.name, apv.component.version)
+        for run in _still_works(attempt):
+            if run.probe in probes:
+                worked.setdefault(run.probe, {}).setdefault(release, run)
+    for name, releases in worked.items():
+        last, run = list(releases.items())[-1]
+        against = f"against {', '.join(releases)}" if len(releases) > 1 else "against it"
+        doubt = (
+            f"{apv.advisory.id} calls {apv.component.name} {next(iter(releases))} fixed, but {name} still works "
+            f"{against} ({run.case} on {last}: {run.evidence})"
+        )
+        if probes[name].package != apv.component.name:
+            doubt += f"; the attack goes through {probes[name].package}, which this advisory does not name"
+        yield doubt
 
 
 def _after(attempt: Attempt, package: str, before: str) -> str:

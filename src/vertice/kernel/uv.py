@@ -60,6 +60,15 @@ UV_LIMITS = Limits(
     disk_bytes=2 * 1024**3,
 )
 
+_USER_SETTINGS = "/tmp/.config/uv/uv.toml"  # noqa: S108 - inside the sandbox
+"""uv's settings of a user, below those of a project and of the environment."""
+_PYPI_SETTINGS = b"""\
+[[index]]
+url = "https://pypi.org/simple"
+default = true
+cache-control = { api = "max-age=600", files = "max-age=365000000, immutable" }
+"""
+"""What PyPI itself says of its pages and files. Proxies lose it, and then every resolution fetches every page again."""
 _FILE_LIMIT = 64 * 1024 * 1024
 _SCRATCH_AGE_SECONDS = 24 * 3600.0
 _WITHOUT_BUILD = (
@@ -171,7 +180,7 @@ class Uv:
         return Job(
             argv=tuple(argv),
             mounts=(Mount(_uv_program(), UV), *interpreter_mounts(interpreter), *mounts),
-            files=dict(files or {}),
+            files={_USER_SETTINGS: _PYPI_SETTINGS, **(files or {})},
             env=settings,
             network=Network.none if offline else Network.package_index,
             endpoints=self._endpoints(indexes),
