@@ -71,7 +71,7 @@ class LocalGround:
             components=len(scan.project.components),
             apvs=scan.findings.active,
             waived=len(scan.findings.waived),
-            warnings=scan.project.warnings,
+            warnings=scan.warnings,
         )
 
     def plan(self, request: Request, apvs: tuple[Apv, ...], refuted: frozenset[tuple[str, str]]) -> Plan:

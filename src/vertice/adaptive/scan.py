@@ -10,11 +10,14 @@ from vertice.adaptive.advisories.model import AdvisorySource
 from vertice.adaptive.advisories.source import combine
 from vertice.adaptive.advisories.store import Store
 from vertice.adaptive.config import Config
+from vertice.adaptive.inventory.installed import site_packages
 from vertice.adaptive.inventory.model import Project
 from vertice.adaptive.inventory.reader import read_project
 from vertice.adaptive.inventory.resolution import Resolver
 from vertice.adaptive.triage.codes import CodeRegistry
 from vertice.adaptive.triage.imports import ImportIndex
+from vertice.adaptive.triage.modules import modules_from_environment, modules_of
+from vertice.adaptive.triage.reachability import ModulesOf
 from vertice.adaptive.triage.triage import index_project, triage
 from vertice.adaptive.triage.waivers import WaiverResult, apply_waivers
 from vertice.adaptive.wargame.probe import find_probes
@@ -30,6 +33,11 @@ class Scan:
     source: AdvisorySource
     index: ImportIndex
     findings: WaiverResult
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was left out, of the dependencies and of the project's own code."""
+        return (*self.project.warnings, *self.index.warnings)
 
 
 def open_store(home: Path, location: str | None) -> Store | None:
@@ -74,12 +82,30 @@ def scan(
     """Read the project at `root`, match it and judge what matches."""
     project = read_project(root, uv=uv, python=python, resolve=resolve)
     source = advisory_source(store, probes, frozenset(component.name for component in project.components))
-    return judge(project, source, config=config, codes=codes, today=today)
+    names = _installed_modules(python) if python else modules_of
+    return judge(project, source, config=config, codes=codes, today=today, modules_of=names)
 
 
-def judge(project: Project, source: AdvisorySource, *, config: Config, codes: CodeRegistry, today: date) -> Scan:
+def judge(
+    project: Project,
+    source: AdvisorySource,
+    *,
+    config: Config,
+    codes: CodeRegistry,
+    today: date,
+    modules_of: ModulesOf = modules_of,
+) -> Scan:
     """Match every component of `project` against `source` and judge what matches."""
     matches = match(project.components, source)
-    index = index_project(project, matches)
-    apvs = triage(project, matches, index=index, codes=codes, today=today)
+    index = index_project(project, matches, modules_of=modules_of)
+    apvs = triage(project, matches, index=index, codes=codes, today=today, modules_of=modules_of)
     return Scan(project, source, index, apply_waivers(apvs, config.waivers, today))
+
+
+def _installed_modules(python: Path) -> ModulesOf:
+    """Return the import names that an environment itself records; the table's for what it does not say."""
+    folders, _ = site_packages(python)
+    recorded: dict[str, tuple[str, ...]] = {}
+    for folder in reversed(folders):  # the first one wins
+        recorded |= modules_from_environment(folder)
+    return lambda name: recorded.get(name) or modules_of(name)

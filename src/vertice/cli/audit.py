@@ -3,12 +3,17 @@
 import asyncio
 import json
 from dataclasses import asdict
+from getpass import getuser
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
 from vertice.cli.options import JsonOption
-from vertice.cli.reviews import with_store
+from vertice.cli.reviews import person, with_store
 from vertice.kernel.text import printable
+
+if TYPE_CHECKING:
+    from vertice.adaptive.review.audit import AuditReport
 
 __all__ = ["app"]
 
@@ -33,7 +38,19 @@ def verify(as_json: JsonOption = False) -> None:
 
     Exit code 1 when anything was changed, removed or added behind its back.
     """
-    report = asyncio.run(with_store(lambda store, _: store.verify()))
+    _tell(asyncio.run(with_store(lambda store, _: store.verify())), as_json=as_json)
+
+
+@app.command()
+def reanchor(as_json: JsonOption = False) -> None:
+    """Trust the audit chain as it is now, then check it.
+
+    After a restore, or on a second machine of one database, where `verify` misses the anchor or finds another one.
+    """
+    _tell(asyncio.run(with_store(lambda store, _: store.reanchor(person().email or getuser()))), as_json=as_json)
+
+
+def _tell(report: "AuditReport", *, as_json: bool) -> NoReturn:
     if as_json:
         typer.echo(json.dumps(asdict(report), indent=2))
     elif report.ok:

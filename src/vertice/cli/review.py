@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import subprocess
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,11 +9,11 @@ import typer
 
 from vertice.adaptive.advisories.model import Severity
 from vertice.cli.options import JsonOption
-from vertice.cli.reviews import with_store
+from vertice.cli.reviews import person, with_store
 from vertice.kernel.text import printable
 
 if TYPE_CHECKING:
-    from vertice.adaptive.review.model import Review, Reviewer
+    from vertice.adaptive.review.model import Review
 
 __all__ = ["app"]
 
@@ -106,7 +105,7 @@ def decide(
         made = Decision(
             kind=DecisionKind(decision),
             justification=justification,
-            reviewer=_reviewer(),
+            reviewer=person(),
             wanted=wanted,
             confidence_override=confidence,
             accept_unproven=accept_unproven,
@@ -135,14 +134,3 @@ def _plain(review: "Review") -> Any:
     from vertice.kernel.codec import to_plain
 
     return to_plain(review)
-
-
-def _reviewer() -> "Reviewer":
-    """Whoever git's own settings of this person say; what the project's settings say does not count."""
-    from vertice.adaptive.review.model import Reviewer
-
-    def git(name: str) -> str:
-        command = ["git", "config", "--global", "--get", name]
-        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=False).stdout.strip()
-
-    return Reviewer(name=git("user.name"), email=git("user.email"))

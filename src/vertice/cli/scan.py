@@ -65,7 +65,7 @@ def scan(
         waived=found.findings.waived,
         expired=found.findings.expired,
         unused=found.findings.unused,
-        warnings=found.project.warnings,
+        warnings=found.warnings,
         path="" if python else str(path if path.is_dir() else path.parent),
     )
     form = Format.json if as_json else form

@@ -127,7 +127,9 @@ async def test_a_missing_anchor_is_said_and_is_not_made_again_by_the_next_change
     report = await store.verify()
     assert not report.ok
     assert "the anchor file is missing" in report.why
-    assert (await store.reanchor()).ok
+    assert (await store.reanchor("rita@example.org")).ok
+    last = (await store.audit())[-1]
+    assert (last.actor, last.action) == ("rita@example.org", "audit.reanchored")
 
 
 async def test_an_anchor_that_lags_after_a_crash_is_no_alarm_and_catches_up(store, samples, standing, home):

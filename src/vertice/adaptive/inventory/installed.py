@@ -14,7 +14,7 @@ from vertice.kernel.errors import InputError, VerticeError
 from vertice.kernel.files import read_bytes
 from vertice.kernel.text import printable
 
-__all__ = ["read_installed"]
+__all__ = ["read_installed", "site_packages"]
 
 _MINOR = re.compile(r"python(\d+\.\d+)t?")
 _SETTING = re.compile(r"^([A-Za-z-]+)\s*=\s*(.*?)\s*$", re.MULTILINE)
@@ -41,7 +41,7 @@ def read_installed(python: Path) -> Reading:
 
     Raises InputError when `python` is neither.
     """
-    folders, version = _site_packages(python)
+    folders, version = site_packages(python)
     found: dict[str, _Distribution] = {}
     warnings: list[str] = []
     for folder in folders:
@@ -66,7 +66,7 @@ def read_installed(python: Path) -> Reading:
     return Reading(replace(manifest, files=(source,)), tuple(warnings))
 
 
-def _site_packages(python: Path) -> tuple[list[Path], str]:
+def site_packages(python: Path) -> tuple[list[Path], str]:
     """Return the folders that hold its packages, the first one wins, and the version `3.11`."""
     if not python.exists():
         raise InputError("no such file or directory", where=str(python), todo="Name an interpreter or its environment.")

@@ -17,7 +17,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from vertice.adaptive.advisories.model import Severity
 from vertice.adaptive.review import rows
-from vertice.adaptive.review.audit import Anchor, AuditEntry, AuditReport, Head, entries, is_empty, verify_chain
+from vertice.adaptive.review.audit import Anchor, AuditEntry, AuditReport, append, entries, is_empty, verify_chain
 from vertice.adaptive.review.change import Change, propose
 from vertice.adaptive.review.decide import ConflictError, Standing, check, next_status
 from vertice.adaptive.review.model import (
@@ -184,12 +184,17 @@ class ReviewStore:
                 return AuditReport(ok=False, entries=report.entries, first_bad_seq=seq, why=f"row {name} {why}")
         return report
 
-    async def reanchor(self) -> AuditReport:
-        """Trust the chain as it is now: after a restore, or on another machine of the same database. Then verify."""
-        async with self._database.read() as session:
-            head = Head()
-            async for entry in entries(session):
-                head = Head(entry.seq, entry.hash)
+    async def reanchor(self, actor: str) -> AuditReport:
+        """Trust the chain as it is now: after a restore, or on another machine of the same database. Then verify.
+
+        That it was done, by whom and what was anchored before is an entry of the chain.
+        """
+        known = self._anchor.read()
+        payload = {"anchored": None if known is None else {"seq": known.seq, "hash": known.hash}, "rows": {}}
+        async with self._database.write() as session:
+            head = await append(
+                session, actor=actor, action="audit.reanchored", subject="audit", payload=payload, clock=self._clock
+            )
         self._anchor.replace(head)
         return await self.verify()
 
