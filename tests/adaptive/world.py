@@ -23,7 +23,7 @@ Event = tuple[str, ...]
 CASES = (Case("attack", Role.attack, ""), Case("variant", Role.variant, ""), Case("control", Role.control, ""))
 
 
-def an_advisory(package: str, probe: str = "") -> Advisory:
+def an_advisory(package: str) -> Advisory:
     return Advisory(f"GHSA-{package}", package, aliases=(f"CVE-{package}",))
 
 
@@ -32,8 +32,8 @@ def an_apv(package: str, version: str = "1", level: ReachabilityLevel = Reachabi
     return Apv(f"APV-{package}", an_advisory(package), component, reachability=Reachability(level))
 
 
-def a_probe(name: str, package: str, source: str = "") -> Probe:
-    return Probe(name, (an_advisory(package),), "rce", (), CASES, source or name, "shipped")
+def a_probe(name: str, package: str) -> Probe:
+    return Probe(name, (an_advisory(package),), "rce", (), CASES, name, "made-up")
 
 
 def a_remedy(package: str, after: str, *, before: Lock, apvs: tuple[str, ...] = ()) -> Remedy:
@@ -98,13 +98,9 @@ class World:
         """What happened of one kind, in order."""
         return [event[1:] for event in self.events if event[0] == kind]
 
-    def told(self, stage: Stage, side: str = "") -> list[int]:
-        """The places in the plan of which one stage was told, in order."""
-        return [
-            one.remedy
-            for one in self.steps
-            if one.stage is stage and not one.detail and one.side in {side, one.side if not side else side}
-        ]
+    def told(self, stage: Stage) -> list[int]:
+        """The places in the plan for which a stage was told, in order."""
+        return [step.remedy for step in self.steps if step.stage is stage and not step.detail]
 
     def _happens(self, *event: str) -> None:
         self.events.append(event)

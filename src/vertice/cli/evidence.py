@@ -1,13 +1,15 @@
 """`vertice evidence`: signed proof, checked offline."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from vertice.cli.options import JsonOption
 from vertice.cli.workbench import Workbench
+from vertice.kernel.errors import InputError
 from vertice.kernel.text import printable
 
 __all__ = ["app"]
@@ -32,16 +34,27 @@ def verify(
         trust = {"fingerprint": verified.fingerprint, "trust": verified.trust, "statement": verified.statement}
         typer.echo(json.dumps(trust, indent=2))
         return
-    predicate = verified.statement["predicate"]
-    verdict = predicate["verdict"]
-    changes = ", ".join(f"{one['package']} {one['before']} -> {one['after']}" for one in predicate["remedy"]["changes"])
-    typer.echo(
-        f"The signature fits.\n"
-        f"  signed by  {verified.fingerprint} ({verified.trust})\n"
-        f"  run        {printable(str(predicate['run']))}, {printable(str(predicate['finishedAt']))}\n"
-        f"  project    {printable(str(predicate['project']))}\n"
-        f"  change     {printable(changes)}\n"
-        f"  verdict    {verdict['word']} ({verdict['grade']}), confidence {verdict['confidence']:.2f}"
-    )
+    typer.echo(f"The signature fits.\n  signed by  {verified.fingerprint} ({verified.trust})")
+    for heading, text in _stated(verified.statement["predicate"], file):
+        typer.echo(f"  {heading:<9}  {printable(text)}")
     if not verified.trusted:
         typer.echo("The key came with the file: compare its fingerprint with its owner, or give --key.", err=True)
+
+
+def _stated(predicate: Mapping[str, Any], file: Path) -> list[tuple[str, str]]:
+    """What the statement says, under headings. Anybody may sign anything: its shape is not taken for granted."""
+    try:
+        verdict, changes = predicate["verdict"], predicate["remedy"]["changes"]
+        changed = ", ".join(f"{one['package']} {one['before'] or 'new'} → {one['after'] or 'gone'}" for one in changes)
+        return [
+            ("run", f"{predicate['run']}, {predicate['finishedAt']}"),
+            ("project", f"{predicate['project']}"),
+            ("change", changed),
+            ("verdict", f"{verdict['word']} ({verdict['grade']}), confidence {float(verdict['confidence']):.2f}"),
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            "is signed, but does not have the form of a wargame's statement",
+            where=str(file),
+            todo="Ask whoever made it; docs/evidence.md describes the form.",
+        ) from error

@@ -22,6 +22,10 @@ MARKS = {
 """Sign and colour of a verdict: told apart by shape, too."""
 
 
+_WIDE = 110
+"""Columns from which grade and project are listed, too: in fewer, rows would wrap."""
+
+
 def show_list(reviews: Sequence[Review], stream: TextIO) -> None:
     """Print one line for each review."""
     from rich.console import Console
@@ -32,20 +36,22 @@ def show_list(reviews: Sequence[Review], stream: TextIO) -> None:
     if not reviews:
         console.print("No review waits. `vertice heal PATH` makes them; `--status all` shows the decided ones.")
         return
+    wide = console.width >= _WIDE
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("review", "severity", "change", "verdict", "sure", "status", "project"):
-        table.add_column(heading, no_wrap=heading in {"review", "severity", "sure"}, overflow="fold")
+    for heading in ("review", "severity", "change", "verdict", "sure", "status", *(["project"] if wide else [])):
+        table.add_column(heading, no_wrap=heading in {"review", "severity", "verdict", "sure"}, overflow="fold")
     for review in reviews:
         mark, colour = MARKS[review.verdict]
-        table.add_row(
+        cells = (
             review.code,
             str(review.severity),
-            Text(printable(_change(review), limit=120)),
-            Text(f"{mark} {review.verdict} ({review.grade})", style=colour),
+            Text(printable(_change(review, shown=1), limit=120)),
+            Text(f"{mark} {review.verdict}" + (f" ({review.grade})" if wide else ""), style=colour),
             f"{review.confidence:.2f}",
             review.status.replace("_", " "),
             Text(printable(review.project_name, limit=60)),
         )
+        table.add_row(*cells[: len(table.columns)])
     console.print(table)
     console.print(f"{len(reviews)} reviews. Next: vertice review show {reviews[0].code}", style="dim")
 
@@ -103,12 +109,10 @@ def _line(console: "Console", text: str, style: str = "") -> None:
     console.print(Text(printable(text, limit=20_000, lines=True), style=style))
 
 
-def _change(review: Review) -> str:
-    shown = ", ".join(
-        f"{one.package} {one.before or 'new'} → {one.after or 'gone'}" for one in review.remedy.changes[:3]
-    )
-    more = len(review.remedy.changes) - 3
-    return f"{shown} and {more} more" if more > 0 else shown
+def _change(review: Review, shown: int = 3) -> str:
+    first, rest = review.remedy.changes[:shown], review.remedy.changes[shown:]
+    text = ", ".join(f"{one.package} {one.before or 'new'} → {one.after or 'gone'}" for one in first)
+    return f"{text} and {len(rest)} more" if rest else text
 
 
 def _facts(fact: ReleaseFacts) -> str:
