@@ -10,17 +10,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID, WorkflowHandle
+from sqlalchemy.exc import DBAPIError
 
 from vertice import __version__
 from vertice.adaptive.gate import Gate
 from vertice.adaptive.ground import LocalGround
 from vertice.adaptive.model import Healed, Request, Step
-from vertice.adaptive.pipeline import Heal, Parts, heal_id
+from vertice.adaptive.pipeline import POLL_SECONDS, Heal, Parts, heal_id
 from vertice.adaptive.serializer import JsonSerializer
 from vertice.adaptive.wargame.environment import Environments
 from vertice.adaptive.wargame.snapshot import project_digest
-from vertice.kernel.errors import from_os_error
+from vertice.kernel.errors import UnfinishedError, from_os_error
 from vertice.kernel.locks import exclusive
+from vertice.kernel.text import printable
 
 __all__ = ["Finished", "heal", "with_digest"]
 
@@ -89,17 +91,35 @@ def _dbos(path: Path) -> Iterator[None]:
         "application_version": __version__,
         "executor_id": "local",
         "max_executor_threads": _THREADS,
+        "notification_listener_polling_interval_sec": 0.1,  # nobody notifies, but the end waits so long
         "log_level": "CRITICAL",
     }
     DBOS(config=config)
-    DBOS.launch()
-    yield
-    # Not after an error: a workflow that finds DBOS gone is stored as failed, and would never go on.
-    DBOS.destroy()
+    try:
+        DBOS.launch()
+        yield
+        # Not after an error: a workflow that finds DBOS gone is stored as failed, and would never go on.
+        DBOS.destroy()
+    except DBAPIError as error:
+        raise _explained(error, path) from error
+
+
+def _explained(error: DBAPIError, path: Path) -> UnfinishedError:
+    """Say why the workflow's own file, from which the heal would go on, cannot be used."""
+    said = str(error.orig)
+    if "is full" in said:
+        return UnfinishedError(
+            "no space left to note how far the heal is", where=str(path), todo="Free some space and run it again."
+        )
+    return UnfinishedError(
+        f"how far the heal is cannot be noted: {printable(said, limit=200)}",
+        where=str(path),
+        todo="Remove this file to begin the heal anew.",
+    )
 
 
 def _wait(handle: WorkflowHandle[Healed], ends: "queue.SimpleQueue[Healed | BaseException]") -> None:
     try:
-        ends.put(handle.get_result())
+        ends.put(handle.get_result(polling_interval_sec=POLL_SECONDS))
     except BaseException as error:  # noqa: BLE001 -- raised again by whoever takes it from the queue
         ends.put(error)

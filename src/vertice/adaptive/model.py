@@ -121,6 +121,8 @@ class Proof:
     evidence: Evidence
     doubts: tuple[str, ...]
     """Why an advisory's range looks wrong, where the wargame refuted a release it calls fixed."""
+    passed_over: tuple[Evidence, ...] = ()
+    """What refuted other releases, with the sides that all attempts share left out."""
     held: str = ""
     """Why policy holds the release back; "" when it does not."""
     run: str = ""

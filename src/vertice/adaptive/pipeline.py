@@ -34,7 +34,7 @@ from vertice.adaptive.wargame.model import CaseRun, EnvironmentReport, Outcome, 
 from vertice.adaptive.wargame.suite import TOOLS, Suite, run_suite
 from vertice.adaptive.wargame.verdict import judge
 
-__all__ = ["Ground", "Heal", "Parts", "heal_id"]
+__all__ = ["POLL_SECONDS", "Ground", "Heal", "Parts", "heal_id"]
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -42,7 +42,8 @@ _Probes = dict[str, tuple[Probe, ...]]
 
 _BASELINE = -1
 """Order of what every verdict waits for: before the first remedy."""
-_POLL_SECONDS = 0.05
+POLL_SECONDS = 0.05
+"""How often it is asked for the result of a workflow that another started, an earlier process say."""
 
 
 class Ground(Protocol):
@@ -124,7 +125,7 @@ class Heal(DBOSConfiguredInstance):
             _start(f"{heal_id(request)}-{order}", self.prove, request, found, plan, order)
             for order in range(len(plan.remedies))
         ]
-        return Healed(found, tuple(proof.get_result() for proof in proofs), plan.unremedied, plan.warnings)
+        return Healed(found, tuple(_result(proof) for proof in proofs), plan.unremedied, plan.warnings)
 
     @DBOS.workflow()
     def baseline(self, request: Request, lock: Lock, sites: tuple[Site, ...]) -> TestReport:
@@ -152,8 +153,8 @@ class Heal(DBOSConfiguredInstance):
         while True:
             name_after = f"{name}-after-{len(tried)}"
             after = _start(name_after, self.side, request, remedy.after, probes, Side.after, sites, suspects, order)
-            tests = baseline.get_result(polling_interval_sec=_POLL_SECONDS)
-            evidence = evidence_of(probes, before.get_result(), after.get_result(), tests, sites, request.repeats)
+            tests = _result(baseline)
+            evidence = evidence_of(probes, _result(before), _result(after), tests, sites, request.repeats)
             tried.append(Attempt(remedy, evidence, judge(evidence)))
             refutation = refutation_of(tried[-1], probes)
             if refutation is None or len(tried) >= request.tries:
@@ -292,3 +293,7 @@ def _start(workflow_id: str, workflow: Callable[..., _R], *args: Any) -> Workflo
     """Start a workflow, or join it where an earlier process started it."""
     with SetWorkflowID(workflow_id):
         return DBOS.start_workflow(workflow, *args)
+
+
+def _result(workflow: WorkflowHandle[_R]) -> _R:
+    return workflow.get_result(polling_interval_sec=POLL_SECONDS)

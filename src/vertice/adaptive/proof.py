@@ -51,8 +51,11 @@ def refutation_of(attempt: Attempt, probes: Mapping[str, Sequence[Probe]]) -> Re
     """Return which release was refuted and by what, None when no other release of it could help.
 
     Another release helps only against a probe that attacks a package which the remedy changes: an advisory may name
-    the wrong package, and then every release of that one is refuted.
+    the wrong package, and then every release of that one is refuted. And no release helps where an environment did not
+    build, since nothing was shown before.
     """
+    if any(report.error for report in attempt.evidence.environments):
+        return None
     changed = {change.package: change.after for change in attempt.remedy.changes}
     attacked = {probe.id: probe.package for own in probes.values() for probe in own}
     for run in _still_works(attempt):
@@ -66,7 +69,8 @@ def proof_of(tried: Sequence[Attempt], apvs: Sequence[Apv], probes: Mapping[str,
     best = min(tried, key=lambda attempt: _BEST_FIRST.index(attempt.verdict.word))
     rows = tuple(_row(best.evidence, apv, probes[apv.code]) for apv in apvs)
     doubts = tuple(doubt for apv in apvs for doubt in _doubts(tried, apv, {one.id: one for one in probes[apv.code]}))
-    return Proof(remedy=best.remedy, verdict=best.verdict, apvs=rows, evidence=best.evidence, doubts=doubts)
+    passed_over = tuple(_after_only(attempt.evidence) for attempt in tried if attempt is not best)
+    return Proof(best.remedy, best.verdict, rows, best.evidence, doubts, passed_over)
 
 
 def reached(apv: Apv, proof: ApvProof) -> Apv:
@@ -75,6 +79,15 @@ def reached(apv: Apv, proof: ApvProof) -> Apv:
         return apv
     level: Reachability = replace(apv.reachability, level=ReachabilityLevel.exploited)
     return replace(apv, reachability=level)
+
+
+def _after_only(evidence: Evidence) -> Evidence:
+    return replace(
+        evidence,
+        environments=tuple(one for one in evidence.environments if one.side is Side.after),
+        runs=tuple(run for run in evidence.runs if run.side is Side.after),
+        tests=tuple(report for report in evidence.tests if report.side is Side.after),
+    )
 
 
 def _row(evidence: Evidence, apv: Apv, probes: Sequence[Probe]) -> ApvProof:

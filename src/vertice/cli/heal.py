@@ -42,6 +42,9 @@ def heal(
         what = "is a file, not a folder" if path.exists() else "no such folder"
         raise InputError(what, where=str(path), todo="Give the project's folder.")
     bench = Workbench()
+    if bench.home.resolve().is_relative_to(path.resolve()):
+        todo = "Name a folder outside of the project in VERTICE_HOME: a heal writes nothing to the project."
+        raise InputError("Vértice's home lies inside the project", where=str(bench.home), todo=todo)
     config = load_config(path)
     sandbox = bench.sandbox
     ground = LocalGround(

@@ -215,11 +215,11 @@ def _spent(proofs: Iterable[Proof]) -> dict[str, float]:
     environments: dict[str, float] = {}
     baselines: dict[str, float] = {}
     attacks = after = 0.0
-    for proof in proofs:
-        for built in proof.evidence.environments:
+    for proof, evidence in ((proof, one) for proof in proofs for one in (proof.evidence, *proof.passed_over)):
+        for built in evidence.environments:
             environments[built.digest] = max(built.seconds, environments.get(built.digest, 0.0))
-        attacks += sum(run.seconds for run in proof.evidence.runs)
-        for report in proof.evidence.tests:
+        attacks += sum(run.seconds for run in evidence.runs)
+        for report in evidence.tests:
             if report.side is Side.before:
                 baselines[proof.remedy.before.digest] = report.seconds
             else:

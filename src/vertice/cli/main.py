@@ -89,7 +89,7 @@ def _say(error: VerticeError, err: IO[str]) -> int:
     lines = [f"error: {printable(error.what, lines=True)}"]
     lines += [f"  in: {printable(error.where)}"] if error.where else []
     lines += [f"  do: {printable(error.todo)}"] if error.todo else []
-    with contextlib.suppress(BrokenPipeError):
+    with contextlib.suppress(OSError):  # nobody listens, or the disk that stderr goes to is full
         err.write("\n".join(lines) + "\n")
     return error.exit_code
 

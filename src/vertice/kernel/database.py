@@ -270,6 +270,7 @@ def _explained(said: str, where: str) -> VerticeError:
 
 _SQLITE_ERRORS: tuple[tuple[str, type[VerticeError], str, str], ...] = (
     ("is full", UnfinishedError, "no space left for the database", "Free some space and run it again."),
+    ("disk I/O error", UnfinishedError, "the disk refused to write the database", "Free some space and run it again."),
     ("is locked", UnfinishedError, "another process holds the database", "Wait for it to end and try again."),
     ("unable to open", InputError, "cannot open the database", "Check the path and its permissions."),
     ("readonly", InputError, "the database cannot be written to", "Check the file's permissions."),

@@ -113,7 +113,7 @@ def _with_version(candidates: list[tuple[Version, Interpreter]], asked: str) -> 
     except InvalidVersion as error:
         raise InputError(
             f"asks for {printable(asked, limit=80)!r}, which is no CPython version",
-            where=".python-version",
+            where="the Python asked for (--python, vertice.toml or .python-version)",
             todo="Name a version such as 3.11.",
         ) from error
     same_minor = [pair for pair in candidates if pair[0].release[: len(wanted.release)][:2] == wanted.release[:2]]

@@ -88,6 +88,8 @@ _UNREACHABLE = re.compile(
     r"error sending request|client error \(Connect\)|dns error|tunnel error|operation timed out"
     r"|returned a 40[13] |HTTP status server error|Network connectivity is disabled|invalid peer certificate"
 )
+_DISK_FULL = "(os error 28)"
+"""How uv itself says ENOSPC; the build of an sdist says it in other words."""
 _FETCHED = re.compile(r"https?://[^\s`)\"']+")
 _LOCAL_CODE = re.compile(r"(?m)^\s*(-e\b|--editable\b|\.|/|file:)|@\s*(file:|git\+|\.|/)")
 
@@ -244,7 +246,8 @@ class Uv:
     def finish(self, job: Job) -> UvResult:
         """Run a job made by `job` and return its result, without files.
 
-        Raises UnfinishedError when it was stopped or the index, if it had a network, could not be reached.
+        Raises UnfinishedError when it was stopped, the disk is full, or the index, if it had a network, could not be
+        reached.
         """
         outcome = self.sandbox.run(job)
         stdout, stderr = (text.decode("utf-8", "replace") for text in (outcome.stdout, outcome.stderr))
@@ -254,6 +257,10 @@ class Uv:
                 f"uv was stopped after {outcome.seconds:.0f} s ({reason})",
                 where=printable(" ".join(job.argv)[:200], limit=200),
                 todo="Run it again; if it stops there again, the limits of the sandbox are too low for this project.",
+            )
+        if outcome.returncode != 0 and _DISK_FULL in stderr:
+            raise UnfinishedError(
+                "no space left while uv worked", where=str(self.home), todo="Free some space and run it again."
             )
         if outcome.returncode != 0 and job.network is not Network.none and _UNREACHABLE.search(stderr):
             raise self._unreachable(stderr)

@@ -1,6 +1,7 @@
 """Bring the local store of advisories up to date."""
 
 import io
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from vertice.kernel.files import read_bytes
 __all__ = ["SyncReport", "sync"]
 
 _SIGNAL_BYTES = 256 * 1024 * 1024
+_TIME = re.compile(r"(199|20\d)\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")
+"""RFC 3339 as OSV writes it. Text of the feed: nothing else is shown to a person."""
 _MARKS = ("fingerprint", "zip_etag", "zip_last_modified", "csv_etag", "csv_last_modified")
 
 
@@ -125,7 +128,7 @@ def _read(place: str | Path, session: Session) -> tuple[bytes, str]:
 def _newest(records: Mapping[str, str], now: datetime) -> str:
     """Return the newest `modified` that is no later than tomorrow (clocks differ), "" when there is none."""
     tomorrow = _rfc3339(now + timedelta(days=1))
-    return max((time for time in records.values() if "1990" < time <= tomorrow), default="")
+    return max((time for time in records.values() if _TIME.fullmatch(time) and time <= tomorrow), default="")
 
 
 def _rfc3339(instant: datetime) -> str:

@@ -321,5 +321,5 @@ def _remedy(case: Case, one: _Solved) -> Remedy:
         diff=unified_diff(edits),
         before=case.manifest.lock,
         after=one.checked.lock,
-        why=why(one.proposal, one.checked, one.tiers, one.written, one.others),
+        why=why(one.proposal, one.checked, one.tiers, one.written, one.others, case.rules.refuted),
     )

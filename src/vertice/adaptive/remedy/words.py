@@ -1,6 +1,8 @@
 """Says in words why a change was chosen. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+
+from packaging.version import Version
 
 from vertice.adaptive.remedy.candidates import Tier
 from vertice.adaptive.remedy.documents.model import Written
@@ -12,7 +14,12 @@ __all__ = ["why"]
 
 
 def why(
-    proposal: Proposal, checked: Checked, tiers: Mapping[str, Tier], written: Written, others: Sequence[Proposal]
+    proposal: Proposal,
+    checked: Checked,
+    tiers: Mapping[str, Tier],
+    written: Written,
+    others: Sequence[Proposal],
+    refuted: Collection[tuple[str, str]] = (),
 ) -> str:
     """Return one sentence: why this change and no smaller one."""
     targets = [change for change in checked.changes if change.package in proposal.move.targets]
@@ -21,6 +28,9 @@ def why(
     clean = not any(tier.remaining or tier.new for tier in tiers.values())
     known = "no known advisory matches" if clean else "the fewest known advisories match"
     parts = [f"{lowest} {verb} the lowest that {known} and that resolves"]
+    passed = sorted((release for release in refuted if release[0] in proposal.move.targets), key=_order)
+    if passed:
+        parts.append(f"passed over, since an attack still works on it: {', '.join(' '.join(one) for one in passed)}")
     today = [one for one in targets if one.after and one.after != proposal.move.changes[one.package][1]]
     if today:
         parts.append(f"{' and '.join(f'{one.package} {one.after}' for one in today)} is what the range gives today")
@@ -35,6 +45,10 @@ def why(
     if checked.new:
         parts.append(f"{', '.join(checked.new)} matches anew, which no release avoids")
     return "; ".join(parts) + "."
+
+
+def _order(release: tuple[str, str]) -> tuple[str, Version]:
+    return release[0], Version(release[1])
 
 
 def _strategy(proposal: Proposal, checked: Checked, written: Written, others: Sequence[Proposal]) -> list[str]:

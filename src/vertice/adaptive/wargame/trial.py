@@ -41,8 +41,9 @@ def resolve(
     command = ["pip", "compile", "--quiet", "--no-header", "--no-annotate", "--no-strip-extras", "requirements.in"]
     done = uv.run([*command, "--build-constraints", "build-constraints.txt"], files=files, interpreter=interpreter)
     if done.returncode:
+        reason = printable(" ".join(done.stderr.split()).removeprefix("error: "), limit=600)
         raise InputError(
-            f"uv finds no way to install {' '.join(requirements)}: {printable(done.stderr.strip()[-600:], lines=True)}",
+            f"uv finds no way to install {' '.join(requirements)}: {reason}",
             todo="Check the name and the version.",
         )
     pins = tuple(sorted(line.strip() for line in done.stdout.splitlines() if line.strip() and not line.startswith("#")))
