@@ -42,9 +42,9 @@ def heal(
         what = "is a file, not a folder" if path.exists() else "no such folder"
         raise InputError(what, where=str(path), todo="Give the project's folder.")
     bench = Workbench()
-    if bench.home.resolve().is_relative_to(path.resolve()):
+    if (home := bench.environment.home).resolve().is_relative_to(path.resolve()):
         todo = "Name a folder outside of the project in VERTICE_HOME: a heal writes nothing to the project."
-        raise InputError("Vértice's home lies inside the project", where=str(bench.home), todo=todo)
+        raise InputError("Vértice's home lies inside the project", where=str(home), todo=todo)
     config = load_config(path)
     sandbox = bench.sandbox
     ground = LocalGround(
@@ -63,12 +63,12 @@ def heal(
     moment = datetime.now(UTC).isoformat() if again else ""
     with Watch(sys.stderr, quiet=as_json) as watch:
         finished = run(with_digest(request, ground, again=moment), ground, bench.environments, watch)
-    bench.environments.remove_old()
     seconds = time.monotonic() - started
     if as_json:
         typer.echo(json.dumps(plain(finished, seconds), indent=2))
     else:
         show(finished, seconds, str(path), sys.stdout)
+    bench.environments.remove_old()
     raise typer.Exit(1 if finished.healed.found.apvs else 0)
 
 
