@@ -19,12 +19,12 @@ from tests.adaptive.world import World, a_probe, a_request
 from tests.machine import ROOT
 from vertice.adaptive import embedded
 from vertice.adaptive.gate import Gate
+from vertice.adaptive.ground import heal_folder
 from vertice.adaptive.inventory.model import Lock
 from vertice.adaptive.model import Healed, Proof, Stage
 from vertice.adaptive.pipeline import Parts, heal_id
 from vertice.adaptive.wargame.environment import Environments
 from vertice.adaptive.wargame.model import Grade, Side, VerdictWord
-from vertice.kernel.errors import InputError
 from vertice.kernel.sandbox.bwrap import Bubblewrap
 from vertice.kernel.uv import Uv
 
@@ -410,7 +410,7 @@ STEPS = {
 def stored(home: Path) -> tuple[set[tuple[str, str, int]], list[str]]:
     """Return (step, side, place in the plan) of every step in the database, and all that is stored as failed."""
     request = a_request()
-    with closing(sqlite3.connect(home / "heals" / request.digest[:32] / "workflow.db")) as database:
+    with closing(sqlite3.connect(heal_folder(home, request) / "workflow.db")) as database:
         rows = database.execute("SELECT workflow_uuid, function_name, error FROM operation_outputs").fetchall()
         ended = database.execute("SELECT workflow_uuid FROM workflow_status WHERE status = 'ERROR'").fetchall()
     finished = set()

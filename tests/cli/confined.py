@@ -15,7 +15,7 @@ __all__ = ["Confined", "without_bubblewrap"]
 class Confined(Machine):
     """A machine whose command runs in a mount namespace of its own, laid out by bubblewrap's `options`.
 
-    It keeps root's rights when we are root, unless `rights` is False, so that it can set up a sandbox in turn.
+    When we are root it keeps root's rights, to set up a sandbox in turn; not with `rights` False.
     """
 
     options: Sequence[str | Path] = ()
@@ -29,13 +29,26 @@ class Confined(Machine):
     def command(self, *args: str | Path) -> list[str]:
         keep = f'cp -a "{self.kept}/." "{self.left}"' if self.kept else "true"
         script = f'{self.before}; "$@"; code=$?; {keep}; exit $code'
-        rights = ["--cap-add", "ALL"] if self.rights and os.geteuid() == 0 else []
+        rights = [] if os.geteuid() else ["--cap-add" if self.rights else "--cap-drop", "ALL"]
         options = map(str, self.options)
-        return ["bwrap", "--dev-bind", "/", "/", *rights, *options, "--", "sh", "-c", script, "sh"] + super().command(*args)
+        return [
+            "bwrap",
+            "--dev-bind",
+            "/",
+            "/",
+            *rights,
+            *options,
+            "--",
+            "sh",
+            "-c",
+            script,
+            "sh",
+            *super().command(*args),
+        ]
 
 
 def without_bubblewrap() -> Sequence[str]:
     """Return options that put what cannot be run in the place of every bubblewrap of the machine."""
-    found = {shutil.which("bwrap", path=folder) for folder in os.defpath.split(":") + ["/usr/local/bin"]}
+    found = {shutil.which("bwrap", path=folder) for folder in ("/usr/bin", "/bin", "/usr/local/bin")}
     places = {os.path.realpath(path) for path in found if path}
     return [part for place in sorted(places) for part in ("--ro-bind", "/dev/null", place)]

@@ -36,7 +36,9 @@ def refusal(done: Ran) -> Refusal:
     where = rest.pop(0) if rest and rest[0].startswith("  in: ") else "  in: "
     assert len(rest) == 1, done.err
     assert rest[0].startswith("  do: "), done.err
-    return Refusal(done.code, what.removeprefix("error: "), where.removeprefix("  in: "), rest[0].removeprefix("  do: "))
+    return Refusal(
+        done.code, what.removeprefix("error: "), where.removeprefix("  in: "), rest[0].removeprefix("  do: ")
+    )
 
 
 def shown_safely(done: Ran) -> None:

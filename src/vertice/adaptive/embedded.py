@@ -3,18 +3,22 @@
 import hashlib
 import os
 import queue
+import shutil
+import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID, WorkflowHandle
+from sqlalchemy import Engine, event
 from sqlalchemy.exc import DBAPIError
 
 from vertice import __version__
 from vertice.adaptive.gate import Gate
-from vertice.adaptive.ground import LocalGround
+from vertice.adaptive.ground import LocalGround, heal_folder
 from vertice.adaptive.model import Healed, Request, Step
 from vertice.adaptive.pipeline import POLL_SECONDS, Heal, Parts, heal_id
 from vertice.adaptive.serializer import JsonSerializer
@@ -28,6 +32,9 @@ __all__ = ["Finished", "heal", "with_digest"]
 
 _THREADS = 512
 """Workflows that may wait at once: four for each remedy. What runs at once is bounded by the gate."""
+
+_KEPT_STATES = 5
+"""States of one project whose results are kept: heals of them are known, not proven anew."""
 
 _WORKFLOW = Heal()
 
@@ -61,11 +68,11 @@ def heal(request: Request, ground: LocalGround, environments: Environments, watc
     to end, since its threads wait for that.
     """
     ends: queue.SimpleQueue[Healed | BaseException] = queue.SimpleQueue()
-    heals = ground.home / "heals"
-    with exclusive(heals / f"{hashlib.sha256(request.project.encode()).hexdigest()[:32]}.lock"):
+    folder = heal_folder(ground.home, request)
+    with exclusive(folder.with_name("lock")):
         places = len(os.sched_getaffinity(0))
         _WORKFLOW.parts = Parts(ground, environments, ground.arena, Gate(places), watch, ends.put)
-        with _dbos(heals / request.digest[:32] / "workflow.db"):
+        with _dbos(folder / "workflow.db"):
             earlier = DBOS.get_workflow_status(heal_id(request))
             with SetWorkflowID(heal_id(request)):
                 handle = DBOS.start_workflow(_WORKFLOW.run, request)
@@ -73,8 +80,31 @@ def heal(request: Request, ground: LocalGround, environments: Environments, watc
             ended = ends.get()
             if isinstance(ended, BaseException):
                 raise ended
-            known = earlier is not None and earlier.status == "SUCCESS"
-            return Finished(ended, resumed=earlier is not None and not known, known=known)
+        _remove_old(folder)
+        known = earlier is not None and earlier.status == "SUCCESS"
+        return Finished(ended, resumed=earlier is not None and not known, known=known)
+
+
+def _remove_old(folder: Path) -> None:
+    """Remove what ended heals need no more: the copy of the project, and all but the last states of the project.
+
+    A heal of another state that was killed is not gone on with: the project is no longer what it was about.
+    """
+    shutil.rmtree(folder / "project", ignore_errors=True)
+    folder.touch()
+    states = sorted((path for path in folder.parent.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
+    for old in states[:-_KEPT_STATES]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _give_unixepoch(connection: object, _: object) -> None:
+    """Give a connection `unixepoch('subsec')`, which DBOS uses from Python 3.12 on and SQLite has from 3.42 on."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.create_function("unixepoch", 1, lambda _: time.time())
+
+
+if sqlite3.sqlite_version_info < (3, 42):
+    event.listen(Engine, "connect", _give_unixepoch)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ The other side of the `Ground` protocol of `pipeline.py`. Every method may be re
 """
 
 import asyncio
+import hashlib
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -40,7 +41,13 @@ from vertice.kernel.database import Database, upgrade
 from vertice.kernel.errors import InputError, UnfinishedError
 from vertice.kernel.uv import Uv, UvResult
 
-__all__ = ["LocalGround"]
+__all__ = ["LocalGround", "heal_folder"]
+
+
+def heal_folder(home: Path, request: Request) -> Path:
+    """Return where a heal keeps what it works with: beside those of other states of the same project."""
+    project = hashlib.sha256(request.project.encode()).hexdigest()[:32]
+    return home / "heals" / project / request.digest[:32]
 
 
 @dataclass
@@ -215,7 +222,7 @@ class LocalGround:
             return self._scans[request.digest]
 
     def _snapshot(self, request: Request) -> Path:
-        return self.home / "heals" / request.digest[:32] / "project"
+        return heal_folder(self.home, request) / "project"
 
     async def _review(self, key: str) -> Review | None:
         await upgrade(self.database_url)

@@ -85,6 +85,11 @@ def _name(kind: type) -> str:
 
 def _type(name: str) -> Any:
     module, _, qualified = name.partition(":")
-    if not module.startswith("vertice."):
+    found = getattr(import_module(module), qualified, None) if module.startswith("vertice.") else None
+    if (
+        not isinstance(found, type)
+        or found.__module__ != module
+        or not (is_dataclass(found) or issubclass(found, Enum))
+    ):
         raise TypeError(f"{name} is no type of ours")
-    return getattr(import_module(module), qualified)
+    return found

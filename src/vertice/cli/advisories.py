@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from vertice.adaptive.report.words import counted
 from vertice.cli.options import AdvisoriesOption, JsonOption
 from vertice.cli.workbench import Workbench, progress_line
 from vertice.kernel.text import printable
@@ -45,7 +46,7 @@ def sync(
         return
     done = {"built": "built from", "updated": f"updated, {report.changed} changed, {report.removed} gone, from"}
     typer.echo(
-        f"{report.records:,} advisories for {report.packages:,} packages, {done.get(report.outcome, 'unchanged at')} "
+        f"{_held(report.records, report.packages)}, {done.get(report.outcome, 'unchanged at')} "
         f"{printable(report.source)} in {report.seconds:.1f} s; newest {report.updated_at or 'of unknown age'}"
     )
     for one in report.broken[:10]:
@@ -67,7 +68,7 @@ def status(as_json: JsonOption = False) -> None:
         typer.echo("No advisories yet: scans use the facts that come with the probes. Run `vertice advisories sync`.")
     else:
         typer.echo(
-            f"{found.records:,} advisories for {found.packages:,} packages\n"
+            f"{_held(found.records, found.packages)}\n"
             f"  source    {printable(found.source)}\n"
             f"  newest    {found.updated_at or 'unknown'}\n"
             f"  fetched   {found.fetched_at}\n"
@@ -75,3 +76,7 @@ def status(as_json: JsonOption = False) -> None:
             f"  KEV       {found.kev_date or 'none'}\n"
             f"  file      {found.path} ({found.size / 2**20:.1f} MiB)"
         )
+
+
+def _held(records: int, packages: int) -> str:
+    return f"{counted(records, 'advisory', 'advisories')} for {counted(packages, 'package')}"

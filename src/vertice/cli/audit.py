@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
+from vertice.adaptive.report.words import counted
 from vertice.cli.options import JsonOption
 from vertice.cli.reviews import person, with_store
 from vertice.kernel.text import printable
@@ -29,7 +30,7 @@ def list_(as_json: JsonOption = False) -> None:
         return
     for entry in entries:
         typer.echo(f"{entry.seq:>6}  {entry.at}  {printable(entry.actor):<30} {entry.action:<24} {entry.subject}")
-    typer.echo(f"{len(entries)} entries; `vertice audit verify` checks them.")
+    typer.echo(f"{counted(len(entries), 'entry', 'entries')}; `vertice audit verify` checks them.")
 
 
 @app.command()

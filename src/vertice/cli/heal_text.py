@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from vertice.adaptive.embedded import Finished
 from vertice.adaptive.model import Proof, Stage, Step
-from vertice.adaptive.report.words import reached
+from vertice.adaptive.report.words import counted, reached
 from vertice.adaptive.triage.model import Apv
 from vertice.adaptive.wargame.model import Side, TestReport, VerdictWord
 from vertice.adaptive.wargame.verdict import newly_failing
@@ -144,8 +144,12 @@ def _plain_proof(proof: Proof) -> dict[str, Any]:
 
 def _heading(console: "Console", finished: Finished) -> None:
     found = finished.healed.found
-    _text(console, f"{found.name}: {len(found.apvs)} findings in {found.components} packages", "bold")
-    source = f"{found.advisories.records:,} advisories from {found.advisories.source}"
+    _text(
+        console,
+        f"{found.name}: {counted(len(found.apvs), 'finding')} in {counted(found.components, 'package')}",
+        "bold",
+    )
+    source = f"{counted(found.advisories.records, 'advisory', 'advisories')} from {found.advisories.source}"
     _text(console, f"{source}, newest {found.advisories.updated_at or 'of unknown age'}", "dim")
     if finished.known:
         _text(console, "Nothing has changed since this was proven; --again proves it anew.", "dim")
@@ -215,13 +219,13 @@ def _spent(proofs: Iterable[Proof]) -> dict[str, float]:
     environments: dict[str, float] = {}
     baselines: dict[str, float] = {}
     attacks = after = 0.0
-    for proof, evidence in ((proof, one) for proof in proofs for one in (proof.evidence, *proof.passed_over)):
+    for lock, evidence in ((one.remedy.before, seen) for one in proofs for seen in (one.evidence, *one.passed_over)):
         for built in evidence.environments:
             environments[built.digest] = max(built.seconds, environments.get(built.digest, 0.0))
         attacks += sum(run.seconds for run in evidence.runs)
         for report in evidence.tests:
             if report.side is Side.before:
-                baselines[proof.remedy.before.digest] = report.seconds
+                baselines[lock.digest] = report.seconds
             else:
                 after += report.seconds
     return {
@@ -247,7 +251,7 @@ def _next(finished: Finished, path: str) -> str:
     if not healed.proofs:
         return f"{counts}. Next: accept what cannot be helped with a waiver in {path}/vertice.toml."
     best = next((one for one in healed.proofs if one.verdict.word is VerdictWord.success), healed.proofs[0])
-    return f"{counts}; {len(words)} reviews wait. Next: vertice review show {best.review}"
+    return f"{counts}; {counted(len(words), 'review waits', 'reviews wait')}. Next: vertice review show {best.review}"
 
 
 def _text(console: "Console", text: str, style: str = "") -> None:

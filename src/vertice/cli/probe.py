@@ -88,12 +88,14 @@ def show(name: IdArgument, as_json: JsonOption = False, probes: ProbesOption = N
         return
     own = probe.advisories[0]
     score = f" {own.cvss:.1f}" if own.cvss is not None else ""
-    typer.echo(
-        f"{own.cve} in {probe.package} ({probe.kind}, {' '.join(own.cwe)}, {own.severity}{score})\n"
-        f"{printable(own.summary)}\n"
-        f"  affected   {'; '.join(_facts(probe)['affected'])}\n"
-        f"  from       {printable(probe.origin)}"
+    told = (
+        f"{own.cve} in {probe.package} ({probe.kind}, {' '.join(own.cwe)}, {own.severity}{score})",
+        own.summary,
+        f"  affected   {'; '.join(_facts(probe)['affected'])}",
+        f"  from       {probe.origin}",
     )
+    for line in told:
+        typer.echo(printable(line))
     for case in probe.cases:
         typer.echo(f"  {case.role:<10} {case.name}: {printable(case.about)}")
     typer.echo(f"\n{printable(probe.source, limit=300_000, lines=True)}")

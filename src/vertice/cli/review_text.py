@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from vertice.adaptive.remedy.model import ReleaseFacts
+from vertice.adaptive.report.words import counted
 from vertice.adaptive.review.model import Review, Status
 from vertice.adaptive.wargame.model import VerdictWord
 from vertice.kernel.text import printable
@@ -53,7 +54,7 @@ def show_list(reviews: Sequence[Review], stream: TextIO) -> None:
         )
         table.add_row(*cells[: len(table.columns)])
     console.print(table)
-    console.print(f"{len(reviews)} reviews. Next: vertice review show {reviews[0].code}", style="dim")
+    console.print(f"{counted(len(reviews), 'review')}. Next: vertice review show {reviews[0].code}", style="dim")
 
 
 def show_review(review: Review, stream: TextIO) -> None:

@@ -39,7 +39,7 @@ from vertice.kernel.text import printable
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["PYPI", "Release", "ReleaseFile", "Releases"]
+__all__ = ["PYPI", "Answer", "Release", "ReleaseFile", "Releases"]
 
 PYPI = "https://pypi.org/simple/"
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"

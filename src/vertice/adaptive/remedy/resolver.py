@@ -15,7 +15,7 @@ from packaging.version import Version
 
 from vertice.kernel.text import printable
 
-__all__ = ["Asked", "Conflict", "Question", "Runner", "Solution", "Uv", "conflict_text", "flags", "solve"]
+__all__ = ["Asked", "Conflict", "Question", "Ran", "Runner", "Solution", "Uv", "conflict_text", "flags", "solve"]
 
 _TREE = re.compile(r"[\u2500-\u257f\u25b6\u00d7]+")
 _LINE = re.compile(

@@ -79,6 +79,6 @@ def template(name: str, package: str) -> str:
     if not _ID.fullmatch(name):
         raise InputError(f"{printable(name, limit=80)} is no advisory id", todo="Give it like CVE-2024-12345.")
     if not _NAME.fullmatch(package):
-        raise InputError(f"{printable(package, limit=80)} is no package name", where="--package")
+        raise InputError(f"{printable(package, limit=80)} is no package name", where="--package", todo="Give its name.")
     normal = canonicalize_name(package)
     return _TEMPLATE.format(id=name, package=normal, module=normal.replace("-", "_"))

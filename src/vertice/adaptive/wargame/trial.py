@@ -11,7 +11,7 @@ from vertice.kernel.interpreters import Interpreter
 from vertice.kernel.text import printable
 from vertice.kernel.uv import Uv
 
-__all__ = ["lock_for_trial"]
+__all__ = ["lock_for_trial", "resolve"]
 
 
 def lock_for_trial(probe: Probe, release: str, *, uv: Uv, interpreter: Interpreter) -> Lock:

@@ -24,6 +24,7 @@ from vertice.adaptive.remedy.model import Edit
 from vertice.adaptive.remedy.releases import Release, Releases
 from vertice.adaptive.remedy.resolver import Asked, Runner
 from vertice.adaptive.remedy.wheels import UNREADABLE, Metadata, metadata_of
+from vertice.kernel.errors import UnfinishedError
 from vertice.kernel.text import printable
 
 __all__ = ["PoetryLockDocument", "content_hash"]
@@ -109,8 +110,10 @@ def _rehashed(lock: str, before: str, after: str) -> str:
     return lock if found is None or new is None else lock[: found.start(1)] + new + lock[found.end(1) :]
 
 
-class _UnknownMetadataError(ValueError):
+class _UnknownMetadataError(UnfinishedError):
     """What a release requires cannot be found out; turned into `Written.problem` above."""
+
+    code = "unknown-metadata"
 
 
 @dataclass(frozen=True, slots=True)
