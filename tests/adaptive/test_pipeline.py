@@ -147,6 +147,19 @@ def test_a_heal_that_ended_is_only_told_again(tmp_path: Path) -> None:
     assert len(world.events) > len(done)
 
 
+def test_only_the_last_states_of_a_project_are_kept_and_no_copy_of_it(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    other = a_request(project="/somewhere/else")
+    embedded.heal(other, world, world, world.watch)
+    requests = [a_request(digest=digit * 64) for digit in "1234567"]
+    for request in requests:
+        (heal_folder(tmp_path, request) / "project").mkdir(parents=True)
+        embedded.heal(request, world, world, world.watch)
+    kept = [heal_folder(tmp_path, request) for request in (other, *requests) if heal_folder(tmp_path, request).exists()]
+    assert kept == [heal_folder(tmp_path, request) for request in (other, *requests[-5:])]
+    assert not [folder for folder in kept if (folder / "project").exists()]
+
+
 # The most urgent first, each as soon as it is ready
 
 

@@ -151,6 +151,14 @@ class TestProject:
         left = tree(machine.home)
         assert not [name for name in left if "partial" in name or name.startswith(("evidence", "patches"))]
 
+    @pytest.mark.parametrize("command", ["scan", "heal"])
+    def test_a_path_that_is_not_utf_8(self, command: str, call: Call, home: Path, tmp_path: Path) -> None:
+        folder = tmp_path / "service\udcff"
+        refused = refusal(call(command, folder))
+        assert (refused.code, refused.what) == (2, "the path is not UTF-8")
+        assert refused.where == f"{tmp_path}/service\N{REPLACEMENT CHARACTER}"
+        assert tree(home) == {}
+
     def test_an_unknown_package_without_resolving(self, call: Call, project: Make) -> None:
         refused = refusal(call("scan", project({"requirements.txt": "no-such\n"}, git=False), "--no-resolve"))
         assert (refused.code, "no version is pinned" in refused.what) == (2, True)

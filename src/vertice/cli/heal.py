@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vertice.cli.options import AdvisoriesOption, JsonOption, ProbesOption
+from vertice.cli.options import AdvisoriesOption, JsonOption, ProbesOption, named_in_utf8
 from vertice.cli.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -20,7 +20,9 @@ __all__ = ["heal"]
 
 
 def heal(
-    path: Annotated[Path, typer.Argument(help="The project's folder.", metavar="PATH")] = Path(),
+    path: Annotated[
+        Path, typer.Argument(help="The project's folder.", metavar="PATH", callback=named_in_utf8)
+    ] = Path(),
     advisories: AdvisoriesOption = None,
     probes: ProbesOption = None,
     again: Annotated[bool, typer.Option("--again", help="Prove anew what was proven before.")] = False,

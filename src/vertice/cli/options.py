@@ -5,9 +5,25 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["AdvisoriesOption", "JsonOption", "ProbesOption", "ProjectArgument"]
+from vertice.kernel.errors import InputError
 
-ProjectArgument = Annotated[Path, typer.Argument(help="The project's folder, or one manifest in it.", metavar="PATH")]
+__all__ = ["AdvisoriesOption", "JsonOption", "ProbesOption", "ProjectArgument", "named_in_utf8"]
+
+
+def named_in_utf8(path: Path) -> Path:
+    """Refuse a project whose place cannot be written down: findings, reviews and evidence name it."""
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError as error:
+        where = str(path.absolute()).encode(errors="surrogateescape").decode(errors="replace")
+        raise InputError("the path is not UTF-8", where=where, todo="Rename the folder.") from error
+    return path
+
+
+ProjectArgument = Annotated[
+    Path,
+    typer.Argument(help="The project's folder, or one manifest in it.", metavar="PATH", callback=named_in_utf8),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 ProbesOption = Annotated[
     list[Path] | None, typer.Option("--probes", help="Add a folder of probes (repeatable).", metavar="DIR")
