@@ -84,11 +84,14 @@ class Healed:
 
 @pytest.fixture
 def heal(tmp_path: Path, uv: Uv, releases: Releases) -> Callable[..., Healed]:
-    """Lay down `files`, match them against `advisories`, and plan; the code of an APV is its advisory's id."""
+    """Lay down `files`, match them against `advisories`, and plan; the code of an APV is its advisory's id.
+
+    The project asks for Python 3.11, so that the releases that fit do not depend on which one runs the tests.
+    """
 
     def run(files: Mapping[str, str], advisories: Sequence[Advisory], **options: object) -> Healed:
         root = tmp_path / "project"
-        for name, text in files.items():
+        for name, text in {".python-version": "3.11\n", **files}.items():
             path = root / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(text.encode())

@@ -146,7 +146,7 @@ def test_a_transitive_package_of_a_compiled_file(heal: Heal, advisory: Make) -> 
 
 
 def test_a_capping_parent_is_moved_to_the_first_release_that_lets_the_fix_in(heal: Heal, advisory: Make) -> None:
-    files = {"requirements.txt": COMPILED, "requirements.in": SOURCE, ".python-version": "3.11\n"}
+    files = {"requirements.txt": COMPILED, "requirements.in": SOURCE}
     found = heal(files, [advisory("S", "starlette", "0.28.0")])
     assert found.only.strategy is Strategy.parent
     assert found.only.changes[0].package == "starlette"
