@@ -116,7 +116,7 @@ class Heal(DBOSConfiguredInstance):
     def run(self, request: Request) -> Healed:
         """Find, plan, prove everything at once, the most urgent first."""
         found = self.find(request)
-        plan = self.plan(request, found.apvs, frozenset())
+        plan = self.plan(request, found.apvs, frozenset(), _BASELINE)
         for lock in plan.baselines:
             own = [sites for remedy, sites in zip(plan.remedies, plan.sites, strict=True) if remedy.before == lock]
             sites = tuple(sorted({site for some in own for site in some}))
@@ -161,7 +161,7 @@ class Heal(DBOSConfiguredInstance):
                 break
             refuted |= {refutation.release}
             suspects = tuple(dict.fromkeys((refutation.probe, *suspects)))
-            again = self.plan(request, apvs, refuted)
+            again = self.plan(request, apvs, refuted, order)
             if len(again.remedies) != 1 or again.remedies[0].before != remedy.before:
                 break
             remedy, sites = again.remedies[0], again.sites[0]
@@ -208,10 +208,10 @@ class Heal(DBOSConfiguredInstance):
         return self.parts.ground.find(request)
 
     @_step
-    def plan(self, request: Request, apvs: tuple[Apv, ...], refuted: frozenset[tuple[str, str]]) -> Plan:
+    def plan(self, request: Request, apvs: tuple[Apv, ...], refuted: frozenset[tuple[str, str]], order: int) -> Plan:
         """Prepare the remedies."""
         avoiding = ", ".join(" ".join(release) for release in sorted(refuted))
-        self._tell(Stage.planning, f"without {avoiding}, refuted" if avoiding else f"{len(apvs)} findings")
+        self._tell(Stage.planning, f"without {avoiding}, refuted" if avoiding else f"{len(apvs)} findings", order)
         return self.parts.ground.plan(request, apvs, refuted)
 
     @_step

@@ -166,7 +166,7 @@ def _blocks(console: "Console", proofs: Iterable[Proof], apvs: dict[str, Apv]) -
             f"{one.package} {one.before or 'new'} → {one.after or 'gone'}" for one in proof.remedy.changes
         )
         verdict = f"{mark} {proof.verdict.word} ({proof.verdict.grade}, {proof.verdict.confidence:.2f})"
-        _parts(console, (changes, "bold"), (f"   tests {_tests(proof)}   ", ""), (verdict, f"bold {colour}"))
+        _parts(console, (f"{verdict:<32}  ", f"bold {colour}"), (changes, "bold"), (f"   tests {_tests(proof)}", ""))
         for row in proof.apvs:
             apv = apvs[row.apv]
             mark, colour = MARKS[row.verdict.word]
