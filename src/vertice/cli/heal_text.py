@@ -196,7 +196,9 @@ def _tests(proof: Proof) -> str:
     failing = newly_failing(before, after)
     if failing:
         return f"{len(failing)} newly fail"
-    return f"{_passed(before)}→{_passed(after)} pass" if not after.error else "error"
+    if after.error:
+        return "error"
+    return f"{_passed(before)}→{_passed(after)} pass" if _passed(after) else "none passes, before or after"
 
 
 def _passed(report: TestReport | None) -> int:

@@ -200,6 +200,13 @@ def test_pins_are_changed_in_the_file_where_they_stand(heal: Heal, advisory: Mak
     assert lines_changed(found.answers[2]) == ["-urllib3<2", "+urllib3<3,>=2.0.7"]
 
 
+def test_a_line_without_a_version_stays_when_a_constraint_pins_it(heal: Heal, advisory: Make) -> None:
+    files = {"requirements.txt": "-c limits.txt\nrequests\n", "limits.txt": "requests==2.31.0\n"}
+    found = heal(files, [advisory("R", "requests", "2.32.0")])
+    assert lines_changed(found.only) == ["-requests==2.31.0", "+requests==2.32.2"]
+    assert [edit.path for edit in found.only.edits] == ["limits.txt"]
+
+
 def test_a_yanked_release_is_passed_over(heal: Heal, advisory: Make) -> None:
     """requests 2.32.0 and 2.32.1 are yanked."""
     found = heal({"requirements.txt": "requests==2.31.0\n"}, [advisory("R", "requests", "2.32.0")])

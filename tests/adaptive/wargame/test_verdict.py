@@ -83,12 +83,19 @@ def test_all_that_is_wanted_and_a_covering_test_is_proven() -> None:
     ("changed", "why"),
     [
         (replace(PROVEN, tests=()), "no tests"),
-        (replace(PROVEN, tests=(report(Side.before, covered=()), report(Side.after, covered=()))), "no test runs any"),
+        (
+            replace(PROVEN, tests=(report(Side.before, covered=()), report(Side.after, covered=()))),
+            "no test runs a",
+        ),
         (
             replace(PROVEN, tests=(report(Side.before, {}, error="?"), report(Side.after, {}, error="?"))),
             "nothing",
         ),
-        (replace(PROVEN, tests=(report(Side.before), report(Side.after, covered=()))), "no test runs any"),
+        (replace(PROVEN, tests=(report(Side.before), report(Side.after, covered=()))), "no test runs a"),
+        (
+            replace(PROVEN, tests=(report(Side.before, {"t": "error"}), report(Side.after, {"t": "error"}))),
+            "none of the project's tests passes",
+        ),
         (replace(PROVEN, tests=(TestReport(Side.before, (), {}, 0), TestReport(Side.after, (), {}, 0))), "no tests"),
     ],
 )

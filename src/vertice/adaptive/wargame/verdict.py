@@ -207,9 +207,11 @@ def _no_cover(evidence: Evidence) -> str:
     for report in (before, after):
         if report and report.error:
             return f"the tests {report.side} tell nothing: {report.error}"
+    if not _passed(evidence):
+        return f"none of the project's tests passes, before or after ({len(after.results)} ran)"
     if not after.sites:
         return "no line of the project calls into the changed packages"
-    return f"no test runs any of the {len(after.sites)} lines that call into the changed packages"
+    return f"no test runs a line that calls into the changed packages (there are {len(after.sites)})"
 
 
 def _raise_by(evidence: Evidence, word: VerdictWord) -> tuple[str, ...]:

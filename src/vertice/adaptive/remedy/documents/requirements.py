@@ -157,12 +157,14 @@ class RequirementsDocument:
 
     def _rewritten(self, path: str, move: Move, index: Releases) -> str:
         text = self.files[path]
+        held = {one.name for one in self._entries((*self.required, *self.limiting)) if one.pinned and not one.marker}
         made: list[Replacement] = []
         for entry in entries(text):
             if entry.name not in move.changes or entry.pinned:
                 continue
             after = Version(move.changes[entry.name][1])
-            if not allows(entry, after) or (entry.name in move.targets and path in self.required):
+            asks = entry.name in move.targets and entry.name not in held and path in self.required
+            if asks or not allows(entry, after):
                 made += raise_bounds(entry, after)
             made += _avoiding(entry, move)
         return _repinned(apply(text, made), move, index)
