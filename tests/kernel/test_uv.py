@@ -118,6 +118,7 @@ def test_an_index_that_is_not_there_is_named(sandbox: Bubblewrap, tmp_path: Path
     with pytest.raises(UnfinishedError, match="index cannot be reached") as caught:
         uv.run(["pip", "compile", "r.in"], files={"r.in": b"idna==3.4\n"})
     assert "http://127.0.0.1:9/simple" in caught.value.where
+    assert caught.value.what == "the package index cannot be reached (127.0.0.1: Connection refused)"
 
 
 class Simple(http.server.BaseHTTPRequestHandler):

@@ -263,17 +263,16 @@ class Uv:
                 "no space left while uv worked", where=str(self.home), todo="Free some space and run it again."
             )
         if outcome.returncode != 0 and job.network is not Network.none and _UNREACHABLE.search(stderr):
-            raise self._unreachable(stderr)
+            raise self._unreachable(stderr, outcome.unreached)
         return UvResult(outcome.returncode, stdout, stderr, {})
 
-    def _unreachable(self, stderr: str) -> UnfinishedError:
+    def _unreachable(self, stderr: str, reason: str) -> UnfinishedError:
         url = _FETCHED.search(stderr)
         where = url[0] if url else (self.indexes or ("https://pypi.org/simple",))[0]
-        reasons = [
-            line.strip().removeprefix("cause: ").removeprefix("hint: ") for line in stderr.splitlines() if line.strip()
-        ]
+        lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+        reason = reason or lines[-1].removeprefix("cause: ").removeprefix("hint: ")
         return UnfinishedError(
-            f"the package index cannot be reached ({printable(reasons[-1], limit=160)})",
+            f"the package index cannot be reached ({printable(reason, limit=160)})",
             where=printable(where, limit=200),
             todo="Check the network and the index settings (UV_DEFAULT_INDEX), then run it again.",
         )

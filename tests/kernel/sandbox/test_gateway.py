@@ -123,6 +123,7 @@ def test_a_dead_index_is_a_bad_gateway(run_python: Run) -> None:
     source = f"{ASK}\nprint(ask('CONNECT 127.0.0.1:{port} HTTP/1.1\\r\\n\\r\\n').splitlines()[0])"
     outcome = run_python(source, network=Network.package_index, endpoints=(Endpoint("127.0.0.1", port, private=True),))
     assert outcome.stdout == b"HTTP/1.1 502 Bad Gateway\n"
+    assert outcome.unreached == "127.0.0.1: Connection refused"
 
 
 def test_connections_left_open_do_not_hold_the_job(run_python: Run, index: int) -> None:

@@ -19,7 +19,7 @@ import signal
 import stat
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vertice.kernel.errors import InputError, UnfinishedError
@@ -116,7 +116,8 @@ class Bubblewrap:
             pipes.close_job_ends()
             if gateway:
                 gateway.serve()
-            return self._supervise(process, pipes, job, started, stack)
+            outcome = self._supervise(process, pipes, job, started, stack)
+            return replace(outcome, unreached=gateway.unreached) if gateway else outcome
         finally:
             process.kill()
             process.wait()

@@ -14,6 +14,7 @@ refused unless the endpoint says that the person configured it so. Everything el
 
 import contextlib
 import ipaddress
+import os
 import socket
 import threading
 import time
@@ -115,6 +116,8 @@ class Gateway:
     def __init__(self, endpoints: tuple[Endpoint, ...]) -> None:
         self._allowed = {(endpoint.host.lower(), endpoint.port): endpoint for endpoint in endpoints or PYPI}
         self._host, self._job = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.unreached = ""
+        """Why the last connection to an endpoint failed."""
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -187,7 +190,11 @@ class Gateway:
         try:
             head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _CONNECT_SECONDS)
             method, host, port, forwarded = request_target(head)
-            there_reader, there_writer = await self._connected(host, port)
+            try:
+                there_reader, there_writer = await self._connected(host, port)
+            except OSError as error:  # TimeoutError is one
+                self.unreached = f"{host}: {_reason(error)}"
+                raise
             try:
                 if method == "CONNECT":
                     writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
@@ -240,6 +247,13 @@ def _resolved(host: str, port: int) -> list[str]:
             addresses = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
             _NAMES[host, port] = time.monotonic(), addresses
     return addresses
+
+
+def _reason(error: OSError) -> str:
+    """Return the system's own word; asyncio puts another one in its place, and a resolver's errors have no such."""
+    if error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return error.strerror or "no answer in time"
 
 
 def _public(addresses: list[str]) -> Iterator[str]:

@@ -96,6 +96,8 @@ class Outcome:
     peak_memory_bytes: int = 0
     truncated: bool = False
     """Output beyond the limit was dropped."""
+    unreached: str = ""
+    """Why the last connection to an endpoint failed, in words of the host's; "" when none did."""
 
 
 class Sandbox(Protocol):
