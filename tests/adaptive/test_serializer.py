@@ -84,7 +84,7 @@ def test_the_arguments_of_a_workflow_come_back(tmp_path: Path) -> None:
         Stage.done,
         {Side.after: frozenset({("b", "2"), ("a", "1")})},
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_plain_values_keep_their_type(value: object) -> None:
     back = again(value)
