@@ -1,15 +1,13 @@
 """The command called as a function, in a home of its own, and projects that need no package index."""
 
 import io
-import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.machine import Done
 from vertice.adaptive.advisories.sync import sync
 from vertice.cli.main import main
 
@@ -19,20 +17,7 @@ VULNERABLE = f"pyyaml==5.3.1{HASH}"
 CLEAN = f"idna==3.99{HASH}"
 
 
-@dataclass
-class Called:
-    """How a call ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Call = Callable[..., Called]
+Call = Callable[..., Done]
 
 
 @pytest.fixture(scope="session")
@@ -69,10 +54,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def call(home: Path) -> Call:
     """Call `main` with these arguments, in an empty home, in an empty working directory."""
 
-    def run(*argv: str | Path) -> Called:
+    def run(*argv: str | Path) -> Done:
         out, err = io.StringIO(), io.StringIO()
         code = main([str(part) for part in argv], out, err)
-        return Called(code, out.getvalue(), err.getvalue())
+        return Done(code, out.getvalue(), err.getvalue())
 
     return run
 

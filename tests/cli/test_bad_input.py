@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import CLEAN, HASH, VULNERABLE, Call, Called
+from tests.cli.conftest import CLEAN, HASH, VULNERABLE, Call
 from tests.cli.refusal import refusal, shown_safely, tree
 from tests.cli.review import leave_a_review
-from tests.machine import Machine
+from tests.machine import Done, Machine
 from vertice.cli.main import main
 
 Make = Callable[..., Path]
@@ -325,7 +325,7 @@ class TestOthers:
 def test_a_report_of_a_project_with_findings_is_whole(call: Call, project: Make, tmp_path: Path) -> None:
     """The counterpart: the same helper finds nothing to complain of in a scan that went well."""
     folder = project({"requirements.txt": f"{CLEAN}pyyaml==5.3.1{HASH}"}, git=False)
-    done: Called = call("scan", folder, "--json", "--output", tmp_path / "report.json")
+    done: Done = call("scan", folder, "--json", "--output", tmp_path / "report.json")
     assert (done.code, done.out, done.err) == (1, "", "")
     shown_safely(done)
     assert len(json.loads((tmp_path / "report.json").read_text())["components"]) == 2

@@ -34,8 +34,9 @@ def verify(
         trust = {"fingerprint": verified.fingerprint, "trust": verified.trust, "statement": verified.statement}
         typer.echo(json.dumps(trust, indent=2))
         return
+    stated = _stated(verified.statement["predicate"], file)
     typer.echo(f"The signature fits.\n  signed by  {verified.fingerprint} ({verified.trust})")
-    for heading, text in _stated(verified.statement["predicate"], file):
+    for heading, text in stated:
         typer.echo(f"  {heading:<9}  {printable(text)}")
     if not verified.trusted:
         typer.echo("The key came with the file: compare its fingerprint with its owner, or give --key.", err=True)
