@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from vertice.kernel.builds import constraint_attempts, runs_no_foreign_code
 from vertice.kernel.errors import InputError, UnfinishedError
 from vertice.kernel.interpreters import find_interpreters, running_interpreter
 from vertice.kernel.sandbox.bwrap import Bubblewrap
 from vertice.kernel.sandbox.model import Limits, Mount
-from vertice.kernel.uv import Uv, constraint_attempts, index_settings, needs_build, runs_no_foreign_code, wheelless
+from vertice.kernel.uv import Uv, index_settings, needs_build, wheelless
 from vertice.kernel.wheelhouse import BuildFailed, Wheelhouse
 
 PROJECT = b'[project]\nname = "x"\nversion = "1"\nrequires-python = ">=3.8"\ndependencies = ["idna==3.4"]\n'

@@ -19,15 +19,13 @@ import shutil
 import stat
 import tempfile
 import time
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from vertice.kernel.builds import constraint_attempts, runs_no_foreign_code
 from vertice.kernel.errors import UnfinishedError, from_os_error
 from vertice.kernel.interpreters import Interpreter, running_interpreter
 from vertice.kernel.sandbox.gateway import PYPI, endpoint_of
@@ -40,11 +38,9 @@ __all__ = [
     "UV_LIMITS",
     "Uv",
     "UvResult",
-    "constraint_attempts",
     "index_settings",
     "interpreter_mounts",
     "needs_build",
-    "runs_no_foreign_code",
     "wheelless",
 ]
 
@@ -71,16 +67,6 @@ cache-control = { api = "max-age=600", files = "max-age=365000000, immutable" }
 """What PyPI itself says of its pages and files. Proxies lose it, and then every resolution fetches every page again."""
 _FILE_LIMIT = 64 * 1024 * 1024
 _SCRATCH_AGE_SECONDS = 24 * 3600.0
-_WITHOUT_BUILD = (
-    ("pip", "compile"),
-    ("pip", "install"),
-    ("pip", "sync"),
-    ("lock",),
-    ("export",),
-    ("tree",),
-    ("audit",),
-)
-"""Commands that take `--no-build`."""
 _NO_BUILD = re.compile(r"building from source is disabled|Building source distributions .{0,80}is disabled", re.DOTALL)
 _WHEELLESS = re.compile(r"Wheels are required for `([A-Za-z0-9._-]+)`")
 _BUILD_FAILED = re.compile(r"Failed to build|build backend|Failed to prepare distributions|setup\.py|egg_info")
@@ -91,7 +77,6 @@ _UNREACHABLE = re.compile(
 _DISK_FULL = "(os error 28)"
 """How uv itself says ENOSPC; the build of an sdist says it in other words."""
 _FETCHED = re.compile(r"https?://[^\s`)\"']+")
-_LOCAL_CODE = re.compile(r"(?m)^\s*(-e\b|--editable\b|\.|/|file:)|@\s*(file:|git\+|\.|/)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,67 +303,6 @@ def needs_build(result: UvResult) -> bool:
 def wheelless(result: UvResult) -> tuple[str, ...]:
     """Return the PEP 503 names of the packages that uv says it found no wheel for, sorted."""
     return tuple(sorted({canonicalize_name(name) for name in _WHEELLESS.findall(result.stderr)}))
-
-
-def constraint_attempts(given: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    """Return the build constraints to try one after the other.
-
-    First what was given. Most sdists that no longer build broke on one of three changes of their build tools: Cython
-    3 (C code of 2023 and before, such as PyYAML 5), setuptools 58 (`use_2to3`, 2021) and setuptools 70 and later
-    (removed commands and attributes). So the next attempts hold those back, as far as the given constraints say
-    nothing about them.
-    """
-    named = {_name_of(line) for line in given}
-    attempts = [tuple(given)]
-    for era in (("cython<3", "setuptools<70"), ("cython<3", "setuptools<58")):
-        attempt = (*given, *(line for line in era if _name_of(line) not in named))
-        if attempt not in attempts:
-            attempts.append(attempt)
-    return tuple(attempts)
-
-
-def runs_no_foreign_code(args: Sequence[str], files: Mapping[str, bytes]) -> bool:
-    """Tell whether nothing in the arguments and files can make uv run project code while building is switched off.
-
-    uv builds editable and workspace projects even then, so whatever is not plainly static counts as code, and so does a
-    command that knows no `--no-build` (the variable UV_NO_BUILD is not enough: `uv pip` passes over it).
-    """
-    if not any(tuple(args[: len(command)]) == command for command in _WITHOUT_BUILD):
-        return False
-    if any(arg.startswith(("-e", "--editable", "--with-editable", ".", "/")) for arg in args):
-        return False
-    if any(".." in PurePosixPath(path).parts for path in files):
-        return False
-    return all(_is_static(PurePosixPath(path).name, data) for path, data in files.items())
-
-
-def _is_static(name: str, data: bytes) -> bool:
-    if name in {"setup.py", "setup.cfg"}:
-        return False
-    if name == "pyproject.toml":
-        try:
-            return _static_project(tomllib.loads(data.decode()))
-        except (ValueError, AttributeError):
-            return False
-    if name.endswith((".txt", ".in")):
-        return not _LOCAL_CODE.search(data.decode("utf-8", "replace"))
-    return name in {"uv.lock", ".python-version"} or name.startswith("pylock")
-
-
-def _static_project(document: dict[str, Any]) -> bool:
-    project = document.get("project")
-    tool = document.get("tool", {}).get("uv", {})
-    sources = tool.get("sources", {}).values()
-    flat = [entry for source in sources for entry in (source if isinstance(source, list) else [source])]
-    local = any(not {"index"}.issuperset(set(entry) - {"marker", "extra", "group"}) for entry in flat)
-    return isinstance(project, dict) and not project.get("dynamic") and not local and "workspace" not in tool
-
-
-def _name_of(line: str) -> str:
-    try:
-        return canonicalize_name(Requirement(line).name)
-    except InvalidRequirement:
-        return line
 
 
 def _uv_program() -> Path:

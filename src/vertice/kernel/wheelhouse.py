@@ -17,13 +17,14 @@ from pathlib import Path
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
+from vertice.kernel.builds import constraint_attempts
 from vertice.kernel.errors import UnfinishedError
 from vertice.kernel.files import write_atomic
 from vertice.kernel.interpreters import Interpreter
 from vertice.kernel.locks import exclusive
 from vertice.kernel.sandbox.model import Mount
 from vertice.kernel.text import printable
-from vertice.kernel.uv import UV, Uv, UvResult, constraint_attempts
+from vertice.kernel.uv import UV, Uv, UvResult
 
 __all__ = ["BuildFailed", "BuiltWheel", "Wheelhouse", "output_tail"]
 
