@@ -22,12 +22,13 @@ from sqlalchemy import Connection, DateTime, TypeDecorator, event, inspect, make
 from sqlalchemy.engine import URL, Dialect
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
 
 from vertice.kernel.errors import InputError, UnfinishedError, VerticeError, from_os_error
 from vertice.kernel.migrations import HEAD, VERSION_TABLE
 from vertice.kernel.text import printable
 
-__all__ = ["Database", "ReadSession", "UtcDateTime", "WriteSession", "current", "upgrade"]
+__all__ = ["Database", "ReadSession", "Table", "UtcDateTime", "WriteSession", "current", "upgrade"]
 
 _BUSY_MILLISECONDS = 30_000
 
@@ -52,6 +53,10 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Table(DeclarativeBase):
+    """Base of every table of Vértice; `kernel/migrations` makes them."""
 
 
 class ReadSession(AsyncSession):

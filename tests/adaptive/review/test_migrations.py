@@ -8,8 +8,14 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from vertice.adaptive.review.tables import Table
+from vertice.adaptive.projects import tables as projects
+from vertice.adaptive.review import tables as reviews
 from vertice.kernel import database, migrations
+from vertice.kernel.auth import tables as auth
+from vertice.kernel.bus import tables as bus
+from vertice.kernel.database import Table
+
+assert all((projects, reviews, auth, bus))  # their classes are what is compared
 
 CONTRACT = {
     "apv_reviews": {

@@ -10,8 +10,8 @@ from vertice.adaptive.review import rows
 from vertice.adaptive.review.audit import Head, append
 from vertice.adaptive.review.decide import ConflictError
 from vertice.adaptive.review.model import NewReview, Status
-from vertice.adaptive.review.tables import ApvReview, ReviewApv, Table
-from vertice.kernel.database import WriteSession
+from vertice.adaptive.review.tables import ApvReview, ReviewApv
+from vertice.kernel.database import Table, WriteSession
 from vertice.kernel.text import printable
 
 __all__ = ["Change", "propose"]

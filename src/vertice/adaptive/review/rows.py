@@ -20,9 +20,10 @@ from vertice.adaptive.review.model import (
     Reviewer,
     Status,
 )
-from vertice.adaptive.review.tables import ApvReview, HitlDecision, ReviewApv, ReviewRevision, Table
+from vertice.adaptive.review.tables import ApvReview, HitlDecision, ReviewApv, ReviewRevision
 from vertice.adaptive.wargame.model import Grade, VerdictWord
 from vertice.kernel.codec import canonical, from_json, to_json
+from vertice.kernel.database import Table
 
 __all__ = [
     "apv_rows",
@@ -35,6 +36,10 @@ __all__ = [
 ]
 
 
+_LATER = frozenset({"project_id", "published_at", "due_at", "assignee", "assignee_name", "claimed_at", "reviewer_id"})
+"""Columns that a later revision of the schema added: rows that were sealed before it have nothing in them."""
+
+
 def name_of(row: Table) -> str:
     """Return the name an audit entry gives to the row: `hitl_decisions/<primary key>`."""
     key = "/".join(str(part) for part in inspect(row).mapper.primary_key_from_instance(row))
@@ -42,8 +47,9 @@ def name_of(row: Table) -> str:
 
 
 def digest(row: Table) -> str:
-    """Return sha256 hex over every column of the row."""
+    """Return sha256 hex over every column of the row; one of a later schema counts when something is in it."""
     values = {column.key: getattr(row, column.key) for column in inspect(row).mapper.column_attrs}
+    values = {name: value for name, value in values.items() if value is not None or name not in _LATER}
     return hashlib.sha256(canonical(values)).hexdigest()
 
 

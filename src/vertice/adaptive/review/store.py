@@ -30,8 +30,8 @@ from vertice.adaptive.review.model import (
     Reviewer,
     Status,
 )
-from vertice.adaptive.review.tables import ApvReview, HitlDecision, ReviewApv, ReviewRevision, Table
-from vertice.kernel.database import Database, ReadSession, WriteSession
+from vertice.adaptive.review.tables import ApvReview, HitlDecision, ReviewApv, ReviewRevision
+from vertice.kernel.database import Database, ReadSession, Table, WriteSession
 from vertice.kernel.errors import InputError, VerticeError
 from vertice.kernel.logging import get_logger
 from vertice.kernel.text import printable

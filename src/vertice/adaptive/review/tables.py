@@ -7,15 +7,20 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint, Uuid
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
-from vertice.kernel.database import UtcDateTime
+from vertice.kernel.database import Table, UtcDateTime
 
-__all__ = ["ApvReview", "AuditEntryRow", "AuditHead", "HitlDecision", "ReviewApv", "ReviewRevision", "Table"]
-
-
-class Table(DeclarativeBase):
-    """Base of every table of `review`."""
+__all__ = [
+    "ApvReview",
+    "AuditEntryRow",
+    "AuditHead",
+    "HitlDecision",
+    "ReviewApv",
+    "ReviewComment",
+    "ReviewRevision",
+    "WargameRunRow",
+]
 
 
 class ApvReview(Table):
@@ -26,6 +31,9 @@ class ApvReview(Table):
         UniqueConstraint("apv_code", name="uq_apv_reviews_apv_code"),
         Index("ix_apv_reviews_status", "status"),
         Index("ix_apv_reviews_severity", "severity"),
+        Index("ix_apv_reviews_queue", "status", "priority", "apv_code"),
+        Index("ix_apv_reviews_created_at", "created_at", "apv_code"),
+        Index("ix_apv_reviews_due_at", "due_at"),
     )
 
     id: Mapped[UUID] = mapped_column(Uuid(), primary_key=True)
@@ -56,6 +64,12 @@ class ApvReview(Table):
     superseded_by: Mapped[UUID | None] = mapped_column(
         Uuid(), ForeignKey("apv_reviews.id", name="fk_apv_reviews_superseded_by")
     )
+    project_id: Mapped[UUID | None] = mapped_column(Uuid())
+    published_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    assignee: Mapped[str | None] = mapped_column(String(200))
+    assignee_name: Mapped[str | None] = mapped_column(String(100))
+    claimed_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
 
 
 class ReviewApv(Table):
@@ -103,6 +117,8 @@ class HitlDecision(Table):
     __table_args__ = (
         UniqueConstraint("apv_id", "review_version", name="uq_hitl_decisions_apv_id_review_version"),
         Index("ix_hitl_decisions_apv_id", "apv_id"),
+        Index("ix_hitl_decisions_state", "state"),
+        Index("ix_hitl_decisions_created_at", "created_at"),
     )
 
     id: Mapped[UUID] = mapped_column(Uuid(), primary_key=True)
@@ -124,6 +140,7 @@ class HitlDecision(Table):
     status_before: Mapped[str] = mapped_column(String(20))
     state: Mapped[str] = mapped_column(String(20))
     detail: Mapped[str] = mapped_column(Text())
+    reviewer_id: Mapped[str | None] = mapped_column(String(200))
 
 
 class AuditEntryRow(Table):
@@ -149,3 +166,36 @@ class AuditHead(Table):
     id: Mapped[int] = mapped_column(Integer(), primary_key=True, autoincrement=False)
     seq: Mapped[int] = mapped_column(Integer())
     hash: Mapped[str] = mapped_column(String(64))
+
+
+class WargameRunRow(Table):
+    """One wargame with its signed evidence."""
+
+    __tablename__ = "wargame_runs"
+    __table_args__ = (Index("ix_wargame_runs_review_id", "review_id"),)
+
+    code: Mapped[str] = mapped_column(String(50), primary_key=True)
+    review_id: Mapped[UUID] = mapped_column(Uuid(), ForeignKey("apv_reviews.id", name="fk_wargame_runs_review_id"))
+    revision_key: Mapped[str] = mapped_column(String(200))
+    verdict: Mapped[str] = mapped_column(String(50))
+    grade: Mapped[str] = mapped_column(String(20))
+    confidence: Mapped[float] = mapped_column(Float())
+    arena: Mapped[str] = mapped_column(String(100))
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    finished_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    evidence_digest: Mapped[str] = mapped_column(String(64))
+    evidence: Mapped[str] = mapped_column(Text())
+
+
+class ReviewComment(Table):
+    """What a person said about a review."""
+
+    __tablename__ = "review_comments"
+    __table_args__ = (Index("ix_review_comments_review_id", "review_id", "created_at"),)
+
+    id: Mapped[UUID] = mapped_column(Uuid(), primary_key=True)
+    review_id: Mapped[UUID] = mapped_column(Uuid(), ForeignKey("apv_reviews.id", name="fk_review_comments_review_id"))
+    author: Mapped[str] = mapped_column(String(200))
+    author_name: Mapped[str] = mapped_column(String(100))
+    text: Mapped[str] = mapped_column(Text())
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime())

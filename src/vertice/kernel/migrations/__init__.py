@@ -1,6 +1,6 @@
 """Alembic migrations of Vértice's database, run by `vertice.kernel.database.upgrade`."""
 
-HEAD = "0001"
+HEAD = "0002"
 """Newest revision: a database that has it needs no Alembic (half a second of imports)."""
 
 VERSION_TABLE = "vertice_version"

@@ -1,0 +1,1 @@
+"""The Adaptive Immune System over HTTP and WebSocket."""

@@ -1,0 +1,1 @@
+"""Registered projects, their scans and findings, and who works on them."""
