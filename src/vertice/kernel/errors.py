@@ -2,6 +2,7 @@
 
     VerticeError
     ├── InputError          exit code 2: what was given is wrong; the person can mend it
+    │   └── UnknownError    what was named is not there
     └── UnfinishedError     exit code 3: the input is fine, but the work could not be finished
 
 Every error says *what* was wrong, *where*, and *what to do*. Domains derive their own classes from one of the two
@@ -11,7 +12,7 @@ branches only when somebody catches them by name. Nothing else in the package ra
 import errno
 from typing import Any, ClassVar
 
-__all__ = ["InputError", "UnfinishedError", "VerticeError", "from_os_error"]
+__all__ = ["InputError", "UnfinishedError", "UnknownError", "VerticeError", "from_os_error"]
 
 
 class VerticeError(Exception):
@@ -61,6 +62,13 @@ class InputError(VerticeError):
     code = "bad-input"
     exit_code = 2
     http_status = 422
+
+
+class UnknownError(InputError):
+    """Catch me when what was named is not there."""
+
+    code = "unknown"
+    http_status = 404
 
 
 class UnfinishedError(VerticeError):

@@ -107,7 +107,7 @@ async def test_a_chain_that_was_wholly_rewritten_does_not_match_its_anchor(store
     anchor(home).unlink()
     tamper(
         home,
-        "DELETE FROM audit_entries; DELETE FROM hitl_decisions; DELETE FROM apv_review_revisions;"
+        "DELETE FROM audit_entries; DELETE FROM events; DELETE FROM hitl_decisions; DELETE FROM apv_review_revisions;"
         f"DELETE FROM apv_review_apvs; DELETE FROM apv_reviews; UPDATE audit_head SET seq=0, hash='{GENESIS}'",
     )
     for number in range(5):  # longer than before

@@ -1,32 +1,66 @@
-"""One write transaction on the reviews, and putting a proposal into it."""
+"""One write transaction on the reviews: the change, its audit entry, and who is told of it, all or nothing."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import select
 
+from vertice.adaptive.advisories.model import Severity
 from vertice.adaptive.review import rows
 from vertice.adaptive.review.audit import Head, append
-from vertice.adaptive.review.decide import ConflictError
-from vertice.adaptive.review.model import NewReview, Status
-from vertice.adaptive.review.tables import ApvReview, ReviewApv
+from vertice.adaptive.review.decide import UNDECIDED, ConflictError
+from vertice.adaptive.review.model import DecisionState, NewReview, Status
+from vertice.adaptive.review.tables import ApvReview, HitlDecision, ReviewApv
+from vertice.kernel.bus.events import Event, told
+from vertice.kernel.bus.outbox import post
 from vertice.kernel.database import Table, WriteSession
 from vertice.kernel.text import printable
 
-__all__ = ["Change", "propose"]
+__all__ = ["CHANNELS", "Change", "propose", "review_channel"]
 
-_UNDECIDED = (Status.pending, Status.changes_requested, Status.escalated)
+CHANNELS = ("reviews", "decisions", "stats", "wargames")
+"""Of the live events, besides one for each review."""
+
+
+_EVENTS = {
+    "review.created": ("reviews", "new_review"),
+    "review.revised": ("reviews", "new_review"),
+    "review.superseded": ("reviews", "review_updated"),
+    "review.claimed": ("reviews", "review_updated"),
+    "review.released": ("reviews", "review_updated"),
+    "review.assigned": ("reviews", "review_updated"),
+    "review.overdue": ("reviews", "review_updated"),
+    "decision.waiting": ("decisions", "decision_waiting"),
+    "decision.recorded": ("decisions", "decision_made"),
+    "decision.carried_out": ("decisions", "decision_carried_out"),
+    "decision.not_carried_out": ("decisions", "decision_not_carried_out"),
+}
+"""Action of an audit entry -> channel and type of the event that tells of it."""
+_MESSAGES = {
+    "review.created": "hitl.review_request",
+    "review.revised": "hitl.review_request",
+    "decision.recorded": "hitl.decision",
+    "decision.carried_out": "hitl.decision",
+    "decision.not_carried_out": "hitl.decision",
+}
+"""Action of an audit entry -> queue of the broker (CONTRACT §3)."""
+
+
+def review_channel(code: str) -> str:
+    """Return the channel of the live events about one review."""
+    return f"review:{code}"
 
 
 class Change:
-    """One write transaction and the audit entries it makes."""
+    """One write transaction, the audit entries it makes, and what it tells."""
 
     def __init__(self, session: WriteSession, actor: str, clock: Callable[[], datetime]) -> None:
         self.session = session
         self.head: Head | None = None
-        self._actor = actor
         self.clock = clock
+        self._actor = actor
 
     async def seal(
         self, action: str, review: ApvReview, *others: Table, gone: Collection[Table] = (), **payload: object
@@ -34,8 +68,14 @@ class Change:
         """Count the review's version up and enter the change, with the digests of every row it wrote or removed."""
         review.version += 1
         review.updated_at = self.clock()
+        await self.note(action, review, review, *others, gone=gone, **payload)
+
+    async def note(
+        self, action: str, review: ApvReview, *written: Table, gone: Collection[Table] = (), **payload: object
+    ) -> None:
+        """Enter what leaves the review as it was, and tell it."""
         await self.session.flush()
-        digests = {rows.name_of(row): rows.digest(row) for row in (review, *others)}
+        digests = {rows.name_of(row): rows.digest(row) for row in written}
         digests |= {rows.name_of(row): "" for row in gone}
         self.head = await append(
             self.session,
@@ -45,9 +85,22 @@ class Change:
             payload={**payload, "status": review.status, "version": review.version, "rows": digests},
             clock=self.clock,
         )
+        decision = next((row for row in written if isinstance(row, HitlDecision)), None)
+        await self._tell(action, review, self.head.seq, _facts(review, decision))
+
+    async def _tell(self, action: str, review: ApvReview, seq: int, data: Mapping[str, Any]) -> None:
+        at = self.clock()
+        channel, kind = _EVENTS.get(action, ("", action.replace(".", "_")))
+        # The audit chain's lock orders all writers, so its number serves as the events' too.
+        told_to = [review_channel(review.apv_code), *([channel] if channel else [])]
+        await told(self.session, tuple(Event(one, seq, kind, review.apv_code, data, at) for one in told_to))
+        if action in _MESSAGES:
+            post(self.session, _MESSAGES[action], action, subject=review.apv_code, data=data, at=at)
+        for notice in _notices(action, review):
+            post(self.session, "notifications", notice, subject=review.apv_code, data=data, at=at)
 
 
-async def propose(change: Change, new: NewReview) -> UUID:
+async def propose(change: Change, new: NewReview, due_at: datetime | None) -> UUID:
     """Make or revise the review of a proposal whose key is new, and return its id. See `ReviewStore.create`."""
     session = change.session
     row = (
@@ -57,7 +110,6 @@ async def propose(change: Change, new: NewReview) -> UUID:
     old: Sequence[ReviewApv] = ()
     if row is None:
         row = ApvReview(id=uuid4(), created_at=change.clock(), version=0, revision=0)
-        session.add(row)
     else:
         if row.project_root != str(new.project_root):
             raise ConflictError(
@@ -66,8 +118,11 @@ async def propose(change: Change, new: NewReview) -> UUID:
                 todo="Two homes number their findings by themselves: give each a database of its own.",
             )
         old = (await session.scalars(select(ReviewApv).where(ReviewApv.review_id == row.id))).all()
+    superseded = await _superseded(change, row, new)  # locked before the audit chain is: two changes never cross
     rows.fill(row, new)
     row.status, row.superseded_by, row.revision, row.updated_at = Status.pending, None, row.revision + 1, change.clock()
+    row.due_at = due_at
+    session.add(row)
     await session.flush()
     children = [await session.merge(child) for child in rows.apv_rows(row, new)]
     gone = [child for child in old if child not in children]
@@ -75,12 +130,16 @@ async def propose(change: Change, new: NewReview) -> UUID:
         await session.delete(child)
     revision = rows.revision_row(row, new)
     session.add(revision)
+    runs = [] if new.run is None else [rows.run_row(row, new, new.run)]
+    session.add_all(runs)
     await session.flush()
     await change.seal(
         action,
         row,
         revision,
         *children,
+        *runs,
+        *(await _lapse(change, row)),
         gone=gone,
         key=new.key,
         revision=row.revision,
@@ -91,23 +150,83 @@ async def propose(change: Change, new: NewReview) -> UUID:
         evidence=new.evidence_digest,
         patch=new.proposal,
     )
-    await _supersede(change, row, new)
+    for other in superseded:
+        other.status, other.superseded_by = Status.superseded, row.id
+        await change.seal("review.superseded", other, *(await _lapse(change, other)), by=row.apv_code)
     return row.id
 
 
-async def _supersede(change: Change, by: ApvReview, new: NewReview) -> None:
+async def _superseded(change: Change, by: ApvReview, new: NewReview) -> list[ApvReview]:
     session = change.session
     covered = {apv.code for apv in new.apvs}
     touched = select(ReviewApv.review_id).where(ReviewApv.apv_code.in_(covered))
     query = select(ApvReview).where(
         ApvReview.id.in_(touched),
-        ApvReview.project_root == by.project_root,
-        ApvReview.manifest == by.manifest,
-        ApvReview.status.in_(_UNDECIDED),
+        ApvReview.project_root == str(new.project_root),
+        ApvReview.manifest == new.remedy.manifest,
+        ApvReview.status.in_(UNDECIDED),
         ApvReview.id != by.id,
     )
-    for row in (await session.scalars(query.order_by(ApvReview.apv_code))).all():
+    found = []
+    for row in (await session.scalars(query.order_by(ApvReview.apv_code).with_for_update())).all():
         codes = await session.scalars(select(ReviewApv.apv_code).where(ReviewApv.review_id == row.id))
         if covered.issuperset(codes):
-            row.status, row.superseded_by = Status.superseded, by.id
-            await change.seal("review.superseded", row, by=by.apv_code)
+            found.append(row)
+    return found
+
+
+async def _lapse(change: Change, review: ApvReview) -> Sequence[HitlDecision]:
+    """End the approvals that wait for a second person's; return them."""
+    waiting = (
+        await change.session.scalars(
+            select(HitlDecision).where(HitlDecision.apv_id == review.id, HitlDecision.state == DecisionState.waiting)
+        )
+    ).all()
+    for row in waiting:
+        row.state = DecisionState.lapsed
+    return waiting
+
+
+def _facts(review: ApvReview, decision: HitlDecision | None) -> dict[str, Any]:
+    """What is told of a change: enough for a list to be kept up to date."""
+    facts: dict[str, Any] = {
+        "code": review.apv_code,
+        "cve": review.cve_id,
+        "severity": review.severity,
+        "package": review.package_name,
+        "package_change": review.package_change,
+        "project": review.project_name,
+        "verdict": review.wargame_verdict,
+        "grade": review.grade,
+        "confidence": review.wargame_confidence,
+        "status": review.status,
+        "priority": review.priority,
+        "assignee": review.assignee,
+        "due_at": review.due_at,
+        "version": review.version,
+        "revision": review.revision,
+    }
+    if decision is not None:
+        facts["decision"] = {
+            "id": decision.id,
+            "kind": decision.decision,
+            "reviewer": decision.reviewer_name,
+            "state": decision.state,
+            "action": decision.action_taken,
+            "detail": decision.detail,
+            "wanted": decision.wanted,
+        }
+    return facts
+
+
+def _notices(action: str, review: ApvReview) -> tuple[str, ...]:
+    """Which notifications a change calls for."""
+    match action:
+        case "review.created" | "review.revised":
+            critical = ("review.critical",) if review.severity == Severity.critical else ()
+            return (*critical, *(("verdict.failed",) if review.wargame_verdict == "failed" else ()))
+        case "review.overdue":
+            return ("review.overdue",)
+        case "decision.not_carried_out":
+            return ("execution.failed",)
+    return ()

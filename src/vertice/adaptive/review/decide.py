@@ -10,7 +10,16 @@ from vertice.adaptive.wargame.model import VerdictWord
 from vertice.kernel.errors import InputError
 from vertice.kernel.text import printable
 
-__all__ = ["MIN_JUSTIFICATION", "ConflictError", "Standing", "check", "next_status", "wanted_requirement"]
+__all__ = [
+    "MIN_JUSTIFICATION",
+    "UNDECIDED",
+    "ConflictError",
+    "Standing",
+    "check",
+    "check_comment",
+    "next_status",
+    "wanted_requirement",
+]
 
 MIN_JUSTIFICATION = 10
 """Characters, after stripping (CONTRACT §3)."""
@@ -29,6 +38,9 @@ _OPEN = {
     Status.changes_requested: frozenset({DecisionKind.reject, DecisionKind.modify, DecisionKind.escalate}),
 }
 """Which decisions a status still allows; a status that is missing here is final."""
+
+UNDECIDED = frozenset(_OPEN)
+"""What still waits for a person."""
 
 
 class ConflictError(InputError):
@@ -100,8 +112,23 @@ def wanted_requirement(package: str, wanted: str) -> str:
     )
 
 
+def check_comment(text: str) -> None:
+    """Return when `text` may be kept as a comment. Raises InputError."""
+    if not text.strip():
+        raise InputError("the comment is empty", where="comment", todo="Write something, or leave it.")
+    if len(text) > _MAX_JUSTIFICATION:
+        raise InputError(f"the comment is longer than {_MAX_JUSTIFICATION:,} characters", where="comment")
+    _check_storable(text, "comment")
+
+
+def _check_storable(text: str, where: str) -> None:
+    if "\0" in text:
+        raise InputError("there is a NUL character in it", where=where, todo="Remove it.")
+
+
 def _check_words(decision: Decision) -> None:
     text = decision.justification.strip()
+    _check_storable(text, "justification")
     if len(text) < MIN_JUSTIFICATION:
         raise InputError(
             f"the justification has {len(text)} characters, at least {MIN_JUSTIFICATION} are needed",

@@ -13,6 +13,7 @@ from vertice.adaptive.wargame.model import Grade, Verdict, VerdictWord
 
 __all__ = [
     "Action",
+    "Comment",
     "Decision",
     "DecisionKind",
     "DecisionRecord",
@@ -22,6 +23,7 @@ __all__ = [
     "Review",
     "ReviewedApv",
     "Reviewer",
+    "Run",
     "Status",
 ]
 
@@ -62,6 +64,12 @@ class Action(StrEnum):
 class DecisionState(StrEnum):
     """How far a recorded decision has been carried out."""
 
+    waiting = "waiting"
+    """An approval that needs a second person's; it does not bind yet."""
+    seconded = "seconded"
+    """It waited, and a second person approved too: that approval binds."""
+    lapsed = "lapsed"
+    """It waited for a second person, and what it was about changed or was decided otherwise."""
     recorded = "recorded"
     """It binds, but the forge has not done it yet (or the process died before saying so)."""
     done = "done"
@@ -75,6 +83,13 @@ class Reviewer:
 
     name: str
     email: str
+    id: str = ""
+    """Of the login (`issuer|subject`); "" for whoever decides in a terminal."""
+
+    @property
+    def key(self) -> str:
+        """What tells two people apart."""
+        return self.id or self.email.strip().casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +111,19 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """The wargame that a proposal was judged by, with its signed evidence."""
+
+    code: str
+    """`WAR-YYYYMMDD-NNN`."""
+    arena: str
+    started_at: datetime
+    finished_at: datetime
+    evidence: str
+    """The evidence file's whole text."""
+
+
+@dataclass(frozen=True, slots=True)
 class NewReview:
     """What `ReviewStore.create` takes."""
 
@@ -113,6 +141,9 @@ class NewReview:
     evidence_path: Path
     summary: str = ""
     """For people, a few lines: what the reviewer should know first (a refuted release, a wrong range)."""
+    run: Run | None = None
+    project_id: UUID | None = None
+    """Of the registered project, None where a person healed a folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,3 +237,25 @@ class Review:
     apvs: tuple[ReviewedApv, ...]
     decisions: tuple[DecisionRecord, ...]
     """Oldest first."""
+    project_id: UUID | None = None
+    published_at: datetime | None = None
+    """When the oldest of its advisories was published."""
+    due_at: datetime | None = None
+    """When policy wants it decided."""
+    assignee: str | None = None
+    assignee_name: str | None = None
+    claimed_at: datetime | None = None
+    package_change: str = ""
+    """`2.11.2 → 3.1.6`"""
+    reachability: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """What a person said about a review. The text is kept as it was given, and escaped where it is shown."""
+
+    id: UUID
+    author: str
+    author_name: str
+    text: str
+    created_at: datetime

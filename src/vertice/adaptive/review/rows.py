@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import inspect
@@ -18,9 +19,11 @@ from vertice.adaptive.review.model import (
     Review,
     ReviewedApv,
     Reviewer,
+    Run,
     Status,
 )
-from vertice.adaptive.review.tables import ApvReview, HitlDecision, ReviewApv, ReviewRevision
+from vertice.adaptive.review.tables import ApvReview, HitlDecision, ReviewApv, ReviewRevision, WargameRunRow
+from vertice.adaptive.triage.model import ReachabilityLevel
 from vertice.adaptive.wargame.model import Grade, VerdictWord
 from vertice.kernel.codec import canonical, from_json, to_json
 from vertice.kernel.database import Table
@@ -31,13 +34,23 @@ __all__ = [
     "fill",
     "name_of",
     "revision_row",
+    "run_row",
     "to_decision",
     "to_review",
 ]
 
 
-_LATER = frozenset({"project_id", "published_at", "due_at", "assignee", "assignee_name", "claimed_at", "reviewer_id"})
+_LATER = frozenset(
+    {
+        *("project_id", "published_at", "due_at", "assignee", "assignee_name", "claimed_at"),
+        *("package_change", "reachability", "apv_count", "reviewer_id"),
+    }
+)
 """Columns that a later revision of the schema added: rows that were sealed before it have nothing in them."""
+
+
+_DIGESTED = frozenset({"evidence"})
+"""Columns whose digest is a column too."""
 
 
 def name_of(row: Table) -> str:
@@ -48,7 +61,8 @@ def name_of(row: Table) -> str:
 
 def digest(row: Table) -> str:
     """Return sha256 hex over every column of the row; one of a later schema counts when something is in it."""
-    values = {column.key: getattr(row, column.key) for column in inspect(row).mapper.column_attrs}
+    columns = (column.key for column in inspect(row).mapper.column_attrs if column.key not in _DIGESTED)
+    values = {name: getattr(row, name) for name in columns}
     values = {name: value for name, value in values.items() if value is not None or name not in _LATER}
     return hashlib.sha256(canonical(values)).hexdigest()
 
@@ -75,6 +89,37 @@ def fill(row: ApvReview, new: NewReview) -> None:
     row.proposal = to_json(new.proposal)
     row.evidence_digest = new.evidence_digest
     row.evidence_path = str(new.evidence_path)
+    row.project_id = new.project_id
+    row.published_at = min(filter(None, (_moment(apv.advisory.published) for apv in new.apvs)), default=None)
+    change = new.remedy.changes[0]
+    row.package_change = f"{change.before or 'new'} → {change.after or 'gone'}"[:200]
+    row.reachability = max((apv.reachability.level for apv in new.apvs), key=list(ReachabilityLevel).index)
+    row.apv_count = len(new.apvs)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None  # an advisory's date is untrusted text
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def run_row(row: ApvReview, new: NewReview, run: Run) -> WargameRunRow:
+    """Return the record of the wargame with its evidence."""
+    return WargameRunRow(
+        code=run.code,
+        review_id=row.id,
+        revision_key=new.key,
+        verdict=new.verdict.word,
+        grade=new.verdict.grade,
+        confidence=float(new.verdict.confidence),
+        arena=run.arena[:100],
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        evidence_digest=new.evidence_digest,
+        evidence=run.evidence,
+    )
 
 
 def apv_rows(row: ApvReview, new: NewReview) -> list[ReviewApv]:
@@ -153,6 +198,14 @@ def to_review(
             for apv in apvs
         ),
         decisions=tuple(to_decision(decision) for decision in decisions),
+        project_id=row.project_id,
+        published_at=row.published_at,
+        due_at=row.due_at,
+        assignee=row.assignee,
+        assignee_name=row.assignee_name,
+        claimed_at=row.claimed_at,
+        package_change=row.package_change or "",
+        reachability=row.reachability or "",
     )
 
 
@@ -162,7 +215,7 @@ def to_decision(row: HitlDecision) -> DecisionRecord:
         id=row.id,
         code=row.apv_code,
         kind=DecisionKind(row.decision),
-        reviewer=Reviewer(row.reviewer_name, row.reviewer_email),
+        reviewer=Reviewer(row.reviewer_name, row.reviewer_email, row.reviewer_id or ""),
         justification=row.comments or "",
         wanted=row.wanted,
         confidence_override=row.confidence_override,

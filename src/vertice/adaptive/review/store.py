@@ -5,24 +5,28 @@ async with Database.open(settings.database) as database:
     review = await store.create(new)
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeAlias
 from uuid import UUID, uuid4
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import defer
 from sqlalchemy.orm.exc import StaleDataError
 
 from vertice.adaptive.advisories.model import Severity
 from vertice.adaptive.review import rows
 from vertice.adaptive.review.audit import Anchor, AuditEntry, AuditReport, append, entries, is_empty, verify_chain
 from vertice.adaptive.review.change import Change, propose
-from vertice.adaptive.review.decide import ConflictError, Standing, check, next_status
+from vertice.adaptive.review.decide import UNDECIDED, ConflictError, Standing, check, check_comment, next_status
 from vertice.adaptive.review.model import (
     Action,
+    Comment,
     Decision,
+    DecisionKind,
     DecisionRecord,
     DecisionState,
     NewReview,
@@ -30,13 +34,23 @@ from vertice.adaptive.review.model import (
     Reviewer,
     Status,
 )
-from vertice.adaptive.review.tables import ApvReview, HitlDecision, ReviewApv, ReviewRevision
+from vertice.adaptive.review.tables import (
+    ApvReview,
+    HitlDecision,
+    ReviewApv,
+    ReviewComment,
+    ReviewRevision,
+    WargameRunRow,
+)
 from vertice.kernel.database import Database, ReadSession, Table, WriteSession
-from vertice.kernel.errors import InputError, VerticeError
+from vertice.kernel.errors import InputError, UnknownError, VerticeError
 from vertice.kernel.logging import get_logger
 from vertice.kernel.text import printable
 
-__all__ = ["ReviewStore"]
+__all__ = ["Permit", "ReviewStore"]
+
+Permit: TypeAlias = Callable[[Review, Decision], bool]
+"""Say whether a decision binds now (True) or waits for another person's (False); raise when it is not allowed."""
 
 _SYSTEM = "vertice"
 """Actor of what no person did."""
@@ -46,13 +60,38 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class ReviewStore:
-    """The queue of reviews. Gives and takes frozen dataclasses only."""
+def _binds(_review: Review, _decision: Decision) -> bool:
+    return True
 
-    def __init__(self, database: Database, *, home: Path, clock: Callable[[], datetime] = _now) -> None:
+
+def _never(_severity: Severity, _created_at: datetime) -> datetime | None:
+    return None
+
+
+def _nobody() -> None:
+    pass
+
+
+class ReviewStore:
+    """The queue of reviews. Gives and takes frozen dataclasses only.
+
+    `due_at` says until when policy wants a review of a severity decided; `changed` hears of every commit.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        home: Path,
+        clock: Callable[[], datetime] = _now,
+        due_at: Callable[[Severity, datetime], datetime | None] = _never,
+        changed: Callable[[], None] = _nobody,
+    ) -> None:
         self._database = database
         self._anchor = Anchor(home, database.url)
         self._clock = clock
+        self._due_at = due_at
+        self._changed = changed
 
     async def create(self, new: NewReview) -> Review:
         """Store a proposal and return its review.
@@ -66,7 +105,8 @@ class ReviewStore:
         async with self._change() as change:
             known = await change.session.get(ReviewRevision, new.key)
             if known is None:
-                review_id = await propose(change, new)
+                severity = new.apvs[0].advisory.severity
+                review_id = await propose(change, new, self._due_at(severity, self._clock()))
             else:
                 review_id = known.review_id
         return await self.get(str(review_id))
@@ -108,28 +148,80 @@ class ReviewStore:
             return (await _load(session, [row]))[0] if row is not None else None
 
     async def record_decision(
-        self, code: str, decision: Decision, *, expected_version: int, standing: Standing
+        self, code: str, decision: Decision, *, expected_version: int, standing: Standing, permit: Permit = _binds
     ) -> DecisionRecord:
-        """Let the decision bind (`decide.check` holds). What it asks for is still to be carried out.
+        """Let the decision bind (`decide.check` and `permit` hold). What it asks for is still to be carried out.
 
+        Where `permit` wants another person's approval too, it waits for that, and the review stays open.
         Raises ConflictError when the review is no longer at `expected_version`: somebody else was faster.
         """
         async with self._change(actor=_actor(decision.reviewer)) as change:
-            row = await _find(change.session, code)
-            review = (await _load(change.session, [row]))[0]
-            if row.version != expected_version:
-                last = f" by {review.decisions[-1].reviewer.name}" if review.decisions else ""
-                raise ConflictError(
-                    f"was changed{last} while you decided (version {row.version}, you saw {expected_version})",
-                    where=review.code,
-                    todo="Look at it again and decide on what it says now.",
-                )
+            row, review = await _held(change.session, code, expected_version)
             check(review, decision, standing)
+            binds = permit(review, decision)
             made = _decision_row(review, decision, self._clock())
             change.session.add(made)
-            row.status = next_status(decision.kind)
-            await change.seal("decision.recorded", row, made, decision=decision.kind, reason=made.comments)
+            action = "decision.recorded" if binds else "decision.waiting"
+            joined: Sequence[HitlDecision] = ()
+            if binds:
+                joined = await _join(change.session, row, decision.kind)
+                row.status = next_status(decision.kind)
+            else:
+                made.state = DecisionState.waiting
+            await change.seal(action, row, made, *joined, decision=decision.kind, reason=made.comments)
             return rows.to_decision(made)
+
+    async def assign(self, code: str, to: Reviewer | None, *, by: Reviewer, expected_version: int | None) -> Review:
+        """Give the review to somebody, or to nobody; `expected_version` None: whatever it is at.
+
+        Raises ConflictError when it is decided, or no longer at `expected_version`.
+        """
+        async with self._change(actor=_actor(by)) as change:
+            row, review = await _held(change.session, code, expected_version)
+            if review.status not in UNDECIDED:
+                raise ConflictError(f"is already {review.status}", where=review.code, todo="Nobody has to look at it.")
+            if (to.key if to else None) == row.assignee:
+                return review
+            row.assignee, row.assignee_name = (to.key[:200], to.name[:100]) if to else (None, None)
+            row.claimed_at = self._clock() if to else None
+            mine = to is not None and to.key == by.key
+            action = "review.claimed" if mine else "review.assigned" if to else "review.released"
+            await change.seal(action, row, assignee=row.assignee)
+            return (await _load(change.session, [row]))[0]
+
+    async def comment(self, code: str, by: Reviewer, text: str) -> Comment:
+        """Keep what a person says about a review, whatever its state."""
+        check_comment(text)
+        async with self._change(actor=_actor(by)) as change:
+            row = await _find(change.session, code)
+            made = ReviewComment(
+                id=uuid4(),
+                review_id=row.id,
+                author=by.key[:200],
+                author_name=by.name[:100],
+                text=text,
+                created_at=self._clock(),
+            )
+            change.session.add(made)
+            await change.note("comment.added", row, made)
+            return _comment(made)
+
+    async def comments(self, code: str) -> tuple[Comment, ...]:
+        """Return what was said about a review, oldest first."""
+        async with self._database.read() as session:
+            row = await _find(session, code)
+            query = select(ReviewComment).where(ReviewComment.review_id == row.id)
+            found = await session.scalars(query.order_by(ReviewComment.created_at, ReviewComment.id))
+            return tuple(_comment(one) for one in found)
+
+    async def mark_overdue(self, code: str, *, escalate_to: Sequence[str]) -> None:
+        """Escalate a review whose time limit has passed; doing it again changes nothing."""
+        async with self._change() as change:
+            row, review = await _held(change.session, code, None)
+            if review.status is not Status.pending:
+                return
+            row.status = Status.escalated
+            await change.seal("review.overdue", row, due_at=row.due_at, to=list(escalate_to))
 
     async def record_outcome(self, decision_id: UUID, action: Action, detail: str = "") -> DecisionRecord:
         """Say that the decision was carried out. Saying it again changes nothing."""
@@ -212,6 +304,7 @@ class ReviewStore:
                 "another process changed the same review", where="reviews", todo="Look at it again."
             ) from error
         if change.head is not None:
+            self._changed()
             try:
                 self._anchor.advance(change.head)
             except VerticeError as error:
@@ -244,21 +337,50 @@ def _decision_row(review: Review, decision: Decision, at: datetime) -> HitlDecis
         status_before=review.status,
         state=DecisionState.recorded,
         detail="",
+        reviewer_id=decision.reviewer.id or None,
     )
 
 
-async def _find(session: ReadSession | WriteSession, name: str) -> ApvReview:
+def _comment(row: ReviewComment) -> Comment:
+    return Comment(row.id, row.author, row.author_name, row.text, row.created_at)
+
+
+async def _held(session: WriteSession, code: str, expected_version: int | None) -> tuple[ApvReview, Review]:
+    """Return the review, which nobody else can change until the transaction ends."""
+    row = await _find(session, code, hold=True)
+    review = (await _load(session, [row]))[0]
+    if expected_version is not None and row.version != expected_version:
+        last = f" by {review.decisions[-1].reviewer.name}" if review.decisions else ""
+        raise ConflictError(
+            f"was changed{last} while you decided (version {row.version}, you saw {expected_version})",
+            where=review.code,
+            todo="Look at it again and decide on what it says now.",
+        )
+    return row, review
+
+
+async def _join(session: WriteSession, review: ApvReview, kind: DecisionKind) -> Sequence[HitlDecision]:
+    """End the approvals that waited for this decision: another approval seconds them, anything else overrules them."""
+    query = select(HitlDecision).where(HitlDecision.apv_id == review.id, HitlDecision.state == DecisionState.waiting)
+    waiting = (await session.scalars(query)).all()
+    for row in waiting:
+        row.state = DecisionState.seconded if kind is DecisionKind.approve else DecisionState.lapsed
+    return waiting
+
+
+async def _find(session: ReadSession | WriteSession, name: str, *, hold: bool = False) -> ApvReview:
     row: ApvReview | None
     try:
-        row = await session.get(ApvReview, UUID(name))
+        row = await session.get(ApvReview, UUID(name), with_for_update=hold)
     except ValueError:
-        row = (await session.scalars(select(ApvReview).where(ApvReview.apv_code == name))).one_or_none()
+        query = select(ApvReview).where(ApvReview.apv_code == name)
+        row = (await session.scalars(query.with_for_update() if hold else query)).one_or_none()
     if row is None:
         covering = select(ReviewApv.review_id).where(ReviewApv.apv_code == name)
         query = select(ApvReview).where(ApvReview.id.in_(covering)).order_by(ApvReview.created_at.desc())
-        row = (await session.scalars(query)).first()
+        row = (await session.scalars(query.with_for_update() if hold else query)).first()
     if row is None:
-        raise InputError(
+        raise UnknownError(
             f"there is no review {printable(name, limit=80)}", where="reviews", todo="See `vertice review list`."
         )
     return row
@@ -268,7 +390,7 @@ async def _decided(session: WriteSession, decision_id: UUID) -> tuple[HitlDecisi
     made = await session.get(HitlDecision, decision_id)
     row = None if made is None else await session.get(ApvReview, made.apv_id)
     if made is None or row is None:
-        raise InputError(f"there is no decision {decision_id}", where="reviews")
+        raise UnknownError(f"there is no decision {decision_id}", where="reviews")
     return made, row
 
 
@@ -298,9 +420,12 @@ async def _load(session: ReadSession | WriteSession, found: Iterable[ApvReview])
 
 
 async def _every_row(session: ReadSession) -> AsyncIterator[Table]:
-    for table in (ApvReview, ReviewApv, ReviewRevision, HitlDecision):
-        for row in await session.scalars(select(table)):
+    for table in (ApvReview, ReviewApv, ReviewRevision, HitlDecision, ReviewComment):
+        async for row in await session.stream_scalars(select(table).execution_options(yield_per=500)):
             yield row
+    runs = select(WargameRunRow).options(defer(WargameRunRow.evidence, raiseload=True))
+    async for run in await session.stream_scalars(runs.execution_options(yield_per=500)):
+        yield run
 
 
 def _actor(reviewer: Reviewer) -> str:

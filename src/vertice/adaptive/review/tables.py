@@ -70,6 +70,9 @@ class ApvReview(Table):
     assignee: Mapped[str | None] = mapped_column(String(200))
     assignee_name: Mapped[str | None] = mapped_column(String(100))
     claimed_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    package_change: Mapped[str | None] = mapped_column(String(200))
+    reachability: Mapped[str | None] = mapped_column(String(20))
+    apv_count: Mapped[int | None] = mapped_column(Integer())
 
 
 class ReviewApv(Table):

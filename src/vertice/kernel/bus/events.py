@@ -1,32 +1,29 @@
 """Live events, kept in the database in the order of each channel, so that whoever was away can read on.
 
-    async with database.write() as session:
-        ...                                     # the change itself
-        await emit(session, "reviews", "new_review", subject=code, data={...}, at=now)
-
-A channel's sequence numbers have no gap and are in the order of commits: the row of its head is locked from the first
-`emit` until the transaction ends. Who writes to several channels does so in the order of `emit`'s callers everywhere.
+A channel's sequence numbers rise in the order of commits. Who holds a lock that orders the writers already (the audit
+chain's) gives the number: `record`. Who holds none takes the next one of the channel: `emit` locks the channel until
+the transaction ends.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import and_, delete, insert, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from vertice.kernel.bus.tables import EventHeadRow, EventRow
 from vertice.kernel.codec import canonical
 from vertice.kernel.database import ReadSession, WriteSession
 
-__all__ = ["Event", "after", "emit", "forget", "heads"]
+__all__ = ["Event", "emit", "forget", "head", "since", "told"]
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event. `data` is plain JSON values; `seq` counts from 1 in each channel."""
+    """One event. `data` is plain JSON values."""
 
     channel: str
     seq: int
@@ -40,36 +37,49 @@ class Event:
 async def emit(
     session: WriteSession, channel: str, kind: str, *, subject: str, data: Mapping[str, Any], at: datetime
 ) -> int:
-    """Add one event in the caller's transaction and return its sequence number."""
-    insert = (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert
-    counted = insert(EventHeadRow).values(channel=channel, seq=1, at=at)
+    """Add one event in the caller's transaction with the channel's next number, which is returned."""
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    counted = dialect.insert(EventHeadRow).values(channel=channel, seq=1, at=at)
     counted = counted.on_conflict_do_update(
         index_elements=[EventHeadRow.channel], set_={"seq": EventHeadRow.seq + 1, "at": at}
     )
     seq: int = (await session.execute(counted.returning(EventHeadRow.seq))).scalar_one()
-    session.add(
-        EventRow(channel=channel, seq=seq, type=kind, subject=subject[:200], data=canonical(data).decode(), at=at)
-    )
+    await told(session, (Event(channel, seq, kind, subject, data, at),))
     return seq
 
 
-async def after(session: ReadSession, channel: str, seq: int, *, limit: int) -> tuple[Event, ...]:
-    """Return the next events of `channel`, at most `limit`, oldest first."""
-    query = select(EventRow).where(EventRow.channel == channel, EventRow.seq > seq).order_by(EventRow.seq).limit(limit)
-    return tuple(
-        Event(row.channel, row.seq, row.type, row.subject, json.loads(row.data), row.at)
-        for row in await session.scalars(query)
-    )
+async def told(session: WriteSession, events: tuple[Event, ...]) -> None:
+    """Add events whose numbers the caller gives, in its transaction."""
+    rows = [
+        {
+            "channel": event.channel,
+            "seq": event.seq,
+            "type": event.type,
+            "subject": event.subject[:200],
+            "data": canonical(event.data).decode(),
+            "at": event.at,
+        }
+        for event in events
+    ]
+    await session.execute(insert(EventRow), rows)
 
 
-async def heads(session: ReadSession, channels: Sequence[str]) -> Mapping[str, int]:
-    """Return the last sequence number of each of `channels`, 0 where there was never an event."""
-    rows = await session.execute(
-        select(EventHeadRow.channel, EventHeadRow.seq).where(EventHeadRow.channel.in_(channels))
-    )
-    return dict.fromkeys(channels, 0) | {row.channel: row.seq for row in rows}
+async def since(session: ReadSession, seen: Mapping[str, int], *, limit: int) -> tuple[Event, ...]:
+    """Return at most `limit` events that came after `seen` (channel -> number), by channel, oldest first."""
+    if not seen:
+        return ()
+    later = or_(*(and_(EventRow.channel == channel, EventRow.seq > seq) for channel, seq in seen.items()))
+    columns = (EventRow.channel, EventRow.seq, EventRow.type, EventRow.subject, EventRow.data, EventRow.at)
+    rows = await session.execute(select(*columns).where(later).order_by(EventRow.channel, EventRow.seq).limit(limit))
+    return tuple(Event(row[0], row[1], row[2], row[3], json.loads(row[4]), row[5]) for row in rows)
+
+
+async def head(session: ReadSession, channel: str) -> int:
+    """Return the number of the channel's last event, 0 where there is none."""
+    query = select(EventRow.seq).where(EventRow.channel == channel).order_by(EventRow.seq.desc()).limit(1)
+    return (await session.execute(query)).scalar() or 0
 
 
 async def forget(session: WriteSession, before: datetime) -> None:
-    """Delete the events that are older than `before`; sequence numbers go on."""
+    """Delete the events that are older than `before`."""
     await session.execute(delete(EventRow).where(EventRow.at < before))

@@ -21,6 +21,9 @@ _NEW_REVIEW_COLUMNS = (
     ("assignee", sa.String(200)),
     ("assignee_name", sa.String(100)),
     ("claimed_at", _TIME),
+    ("package_change", sa.String(200)),
+    ("reachability", sa.String(20)),
+    ("apv_count", sa.Integer()),
 )
 _TABLES = (
     *("identities", "sessions", "api_tokens", "login_tokens"),
