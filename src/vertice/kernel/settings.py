@@ -1,19 +1,27 @@
 """Every setting, typed. `load()` is called once in main and the result is passed in; nothing reads it at import.
 
+`Settings` is what every command knows, `ServiceSettings` what a service knows besides: names such as DEBUG and PORT are
+often set for other programs, and must not keep `vertice heal` from working.
+
 Slow to import (pydantic): code on the way of `vertice scan` uses `kernel.environment` and `kernel.home` instead.
 """
 
+import ipaddress
+import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from vertice import __version__
 from vertice.kernel.environment import Environment
 from vertice.kernel.errors import InputError
 from vertice.kernel.text import printable
 
-__all__ = ["Settings", "load"]
+__all__ = ["ServiceSettings", "Settings", "load", "load_service"]
+
+_Kind = TypeVar("_Kind", bound="Settings")
 
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
@@ -78,22 +86,166 @@ class Settings(BaseSettings):
         return self.database_url.get_secret_value()
 
 
+class ServiceSettings(Settings):
+    """What a service knows besides (CONTRACT §2)."""
+
+    app_name: str = "vertice"
+    """What the service calls itself in traces, logs and to the identity provider's users."""
+    app_version: str = __version__
+    debug: bool = False
+    """More in the log; refused in production."""
+    host: str = "127.0.0.1"
+    port: int = Field(default=8003, ge=0, le=65535)
+    """0: any free one."""
+    workers: int = Field(default=1, ge=1, le=64)
+    """API processes on one port."""
+    public_url: str = ""
+    """Where people reach the service, for links and redirects; "" for http://HOST:PORT."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks (CIDR) of proxies whose X-Forwarded-* headers are believed."""
+    cors_origins: tuple[str, ...] = ()
+    secret_key: SecretStr = SecretStr("")
+    """What session and CSRF keys are derived from; "" in development for one that is made in the home."""
+    rabbitmq_url: SecretStr = SecretStr("")
+    """"": messages stay in the process."""
+    redis_url: SecretStr = SecretStr("")
+    """"": fan-out and rate limits stay in the process."""
+    kafka_bootstrap_servers: str = ""
+    prometheus_enabled: bool = True
+    websocket_enabled: bool = True
+    wargaming_enabled: bool = True
+    """False: this process runs no wargames."""
+    github_token: SecretStr = SecretStr("")
+    github_repo_owner: str = ""
+    github_repo_name: str = ""
+    github_api_url: str = "https://api.github.com"
+    github_webhook_secret: SecretStr = SecretStr("")
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+    oidc_audience: str = ""
+    """Of access tokens that machines send; "" for the client's id."""
+    oidc_role_claim: str = "groups"
+    oidc_roles: dict[str, str] = Field(default_factory=dict)
+    """Value of the claim -> role: `{"vertice-admins": "admin"}`."""
+    notify_urls: tuple[SecretStr, ...] = ()
+    """Apprise URLs, which hold passwords."""
+    otel_exporter_otlp_endpoint: str = ""
+    vertice_config: Path | None = None
+    """The service's own `vertice.toml`; None for the one in the home."""
+
+    @field_validator("cors_origins", "notify_urls", "trusted_proxies", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        if value.lstrip().startswith("["):
+            return tuple(_parsed_json(value))
+        return tuple(part for part in (part.strip() for part in value.split(",")) if part)
+
+    @field_validator("oidc_roles", mode="before")
+    @classmethod
+    def _mapped(cls, value: object) -> object:
+        return _parsed_json(value) if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies", mode="after")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            ipaddress.ip_network(network, strict=False)
+        return value
+
+    @field_validator("public_url", "github_api_url", "oidc_issuer", "otel_exporter_otlp_endpoint", mode="after")
+    @classmethod
+    def _url(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("expected a URL that begins with https:// or http://")
+        return value.rstrip("/")
+
+    @property
+    def production(self) -> bool:
+        """Whether it runs where mistakes cost."""
+        return self.environment == "production"
+
+    def faults(self) -> tuple[str, ...]:
+        """Return every reason not to start in production (CONTRACT §2); none in development."""
+        if not self.production:
+            return ()
+        urls = {
+            "DATABASE_URL": self.database,
+            "RABBITMQ_URL": self.rabbitmq_url.get_secret_value(),
+            "REDIS_URL": self.redis_url.get_secret_value(),
+        }
+        key = self.secret_key.get_secret_value()
+        found = {
+            "SECRET_KEY is not set, or is one that stands in an example: `openssl rand -hex 32` makes one": (
+                len(key) < _MIN_KEY or any(word in key.lower() for word in _DEFAULT_WORDS)
+            ),
+            "DEBUG is true": self.debug,
+            "CORS_ORIGINS allows every origin (*)": any("*" in origin for origin in self.cors_origins),
+            "no identity provider is set: OIDC_ISSUER and OIDC_CLIENT_ID": not (
+                self.oidc_issuer and self.oidc_client_id
+            ),
+            **{f"{name} has a default password": _has_default_password(url) for name, url in urls.items()},
+        }
+        return tuple(reason for reason, there in found.items() if there)
+
+
+_MIN_KEY = 32
+_DEFAULT_WORDS = ("change", "secret-key", "default", "example", "your-")
+_DEFAULT_PASSWORDS = frozenset(
+    {"", "guest", "password", "postgres", "admin", "vertice", "changeme", "secret", "rabbitmq", "redis", "root", "test"}
+)
+
+
+def _has_default_password(url: str) -> bool:
+    from urllib.parse import unquote, urlsplit
+
+    if not url or url.startswith("sqlite"):
+        return False
+    parts = urlsplit(url)
+    if parts.password is None:
+        return parts.scheme.startswith(("amqp", "postgresql"))  # a Redis on a private network often has none
+    return unquote(parts.password).lower() in _DEFAULT_PASSWORDS or parts.password == parts.username
+
+
+def _parsed_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise ValueError("is not JSON") from None
+
+
 def load(environment: Environment | None = None) -> Settings:
     """Return the settings of `environment` (of this process when None).
 
     Raises InputError that names the first variable whose value cannot be read; the value itself is not shown, it
     may be a secret.
     """
+    return _load(Settings, environment)
+
+
+def load_service(environment: Environment | None = None) -> ServiceSettings:
+    """Return the settings of a service. Raises InputError, in production with every reason not to start."""
+    found = _load(ServiceSettings, environment)
+    if faults := found.faults():
+        raise InputError(
+            f"ENVIRONMENT=production, and {'; '.join(faults)}", where="settings", todo="Set what is named."
+        )
+    return found
+
+
+def _load(kind: type[_Kind], environment: Environment | None) -> _Kind:
     environment = environment or Environment.of_process()
     _refuse_unknown(environment)
-    names = (name for name in Settings.model_fields if name != "vertice_home")
+    names = (name for name in kind.model_fields if name != "vertice_home")
     values: dict[str, Any] = {name: found for name in names if (found := environment.lookup(name.upper())) is not None}
     values["vertice_home"] = environment.home
     values.setdefault("database_url", f"sqlite+aiosqlite:///{environment.home / 'vertice.db'}")
-    paths = ("VERTICE_EPSS", "VERTICE_KEV", "VERTICE_PROBES")
-    values.update({name.lower(): environment.path(name) for name in paths})
+    paths = ("vertice_epss", "vertice_kev", "vertice_probes", "vertice_config")
+    values.update({name: environment.path(name.upper()) for name in paths if name in kind.model_fields})
     try:
-        return Settings(**values)
+        return kind(**values)
     except ValidationError as error:
         # pydantic's own message shows the value, which may be a password: hence `from None` and no input.
         first = error.errors(include_input=False, include_url=False)[0]
@@ -105,7 +257,7 @@ def load(environment: Environment | None = None) -> Settings:
 
 
 def _refuse_unknown(environment: Environment) -> None:
-    known = {name.upper() for name in Settings.model_fields}
+    known = {name.upper() for name in ServiceSettings.model_fields}
     for path, names in environment.dotenv_names().items():
         for name in sorted(names):
             if name.startswith("VERTICE_") and name not in known:
