@@ -153,11 +153,11 @@ async def append(
     return Head(last.seq, last.hash)
 
 
-async def entries(session: ReadSession, *, after: int = 0) -> AsyncIterator[AuditEntry]:
-    """Yield the entries with seq > `after`, in order."""
+async def entries(session: ReadSession, *, after: int = 0, limit: int | None = None) -> AsyncIterator[AuditEntry]:
+    """Yield the entries with seq > `after`, in order, at most `limit`."""
     columns = [getattr(AuditEntryRow, name) for name in _FIELDS]
     rows = await session.stream(
-        select(*columns).where(AuditEntryRow.seq > after).order_by(AuditEntryRow.seq),
+        select(*columns).where(AuditEntryRow.seq > after).order_by(AuditEntryRow.seq).limit(limit),
         execution_options={"yield_per": 500},
     )
     async for row in rows:

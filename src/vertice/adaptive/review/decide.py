@@ -11,6 +11,7 @@ from vertice.kernel.errors import InputError
 from vertice.kernel.text import printable
 
 __all__ = [
+    "MAX_TEXT",
     "MIN_JUSTIFICATION",
     "UNDECIDED",
     "ConflictError",
@@ -24,7 +25,9 @@ __all__ = [
 MIN_JUSTIFICATION = 10
 """Characters, after stripping (CONTRACT §3)."""
 
-_MAX_NAME, _MAX_EMAIL, _MAX_JUSTIFICATION = 100, 150, 10_000
+_MAX_NAME, _MAX_EMAIL = 100, 150
+MAX_TEXT = 10_000
+"""Characters of a justification or a comment at most."""
 
 _NEXT = {
     DecisionKind.approve: Status.approved,
@@ -116,8 +119,8 @@ def check_comment(text: str) -> None:
     """Return when `text` may be kept as a comment. Raises InputError."""
     if not text.strip():
         raise InputError("the comment is empty", where="comment", todo="Write something, or leave it.")
-    if len(text) > _MAX_JUSTIFICATION:
-        raise InputError(f"the comment is longer than {_MAX_JUSTIFICATION:,} characters", where="comment")
+    if len(text) > MAX_TEXT:
+        raise InputError(f"the comment is longer than {MAX_TEXT:,} characters", where="comment")
     _check_storable(text, "comment")
 
 
@@ -135,8 +138,8 @@ def _check_words(decision: Decision) -> None:
             where="justification",
             todo="Say why, for whoever reads this in a year.",
         )
-    if len(text) > _MAX_JUSTIFICATION:
-        raise InputError(f"the justification is longer than {_MAX_JUSTIFICATION:,} characters", where="justification")
+    if len(text) > MAX_TEXT:
+        raise InputError(f"the justification is longer than {MAX_TEXT:,} characters", where="justification")
     override = decision.confidence_override
     if override is not None and not 0 <= override <= 1:
         raise InputError(f"{override} is not between 0 and 1", where="confidence override")

@@ -43,7 +43,7 @@ __all__ = [
 _LATER = frozenset(
     {
         *("project_id", "published_at", "due_at", "assignee", "assignee_name", "claimed_at"),
-        *("package_change", "reachability", "apv_count", "reviewer_id"),
+        *("package_change", "reachability", "apv_count", "reviewer_id", "carried_out_at"),
     }
 )
 """Columns that a later revision of the schema added: rows that were sealed before it have nothing in them."""

@@ -42,7 +42,7 @@ from vertice.adaptive.review.tables import (
     ReviewRevision,
     WargameRunRow,
 )
-from vertice.kernel.database import Database, ReadSession, Table, WriteSession
+from vertice.kernel.database import Database, ReadSession, Table, WriteSession, alone
 from vertice.kernel.errors import InputError, UnknownError, VerticeError
 from vertice.kernel.logging import get_logger
 from vertice.kernel.text import printable
@@ -103,6 +103,7 @@ class ReviewStore:
         if not new.apvs:
             raise InputError("a review needs at least one APV", where=new.key)
         async with self._change() as change:
+            await alone(change.session, "reviews.propose")  # a new review has no row yet that could be held
             known = await change.session.get(ReviewRevision, new.key)
             if known is None:
                 severity = new.apvs[0].advisory.severity
@@ -250,10 +251,10 @@ class ReviewStore:
             found = await session.scalars(query.order_by(HitlDecision.created_at, HitlDecision.id))
             return tuple(rows.to_decision(row) for row in found)
 
-    async def audit(self, *, after: int = 0) -> tuple[AuditEntry, ...]:
-        """Return the audit entries with seq > `after`."""
+    async def audit(self, *, after: int = 0, limit: int | None = None) -> tuple[AuditEntry, ...]:
+        """Return the audit entries with seq > `after`, at most `limit`."""
         async with self._database.read() as session:
-            return tuple([entry async for entry in entries(session, after=after)])
+            return tuple([entry async for entry in entries(session, after=after, limit=limit)])
 
     async def verify(self) -> AuditReport:
         """Check the audit chain, its anchor, and that every review and decision is as the chain says."""
@@ -388,9 +389,10 @@ async def _find(session: ReadSession | WriteSession, name: str, *, hold: bool = 
 
 async def _decided(session: WriteSession, decision_id: UUID) -> tuple[HitlDecision, ApvReview]:
     made = await session.get(HitlDecision, decision_id)
-    row = None if made is None else await session.get(ApvReview, made.apv_id)
+    row = None if made is None else await session.get(ApvReview, made.apv_id, with_for_update=True)
     if made is None or row is None:
         raise UnknownError(f"there is no decision {decision_id}", where="reviews")
+    await session.refresh(made)  # as it is now that its review is held
     return made, row
 
 

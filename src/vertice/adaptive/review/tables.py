@@ -6,7 +6,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint, Uuid
+from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vertice.kernel.database import Table, UtcDateTime
@@ -23,6 +23,9 @@ __all__ = [
 ]
 
 
+_WAITING = text("status IN ('pending', 'escalated', 'changes_requested')")
+
+
 class ApvReview(Table):
     """One review."""
 
@@ -31,7 +34,8 @@ class ApvReview(Table):
         UniqueConstraint("apv_code", name="uq_apv_reviews_apv_code"),
         Index("ix_apv_reviews_status", "status"),
         Index("ix_apv_reviews_severity", "severity"),
-        Index("ix_apv_reviews_queue", "status", "priority", "apv_code"),
+        Index("ix_apv_reviews_priority", "priority", "apv_code"),
+        Index("ix_apv_reviews_queue", "priority", "apv_code", postgresql_where=_WAITING, sqlite_where=_WAITING),
         Index("ix_apv_reviews_created_at", "created_at", "apv_code"),
         Index("ix_apv_reviews_due_at", "due_at"),
     )
@@ -144,6 +148,7 @@ class HitlDecision(Table):
     state: Mapped[str] = mapped_column(String(20))
     detail: Mapped[str] = mapped_column(Text())
     reviewer_id: Mapped[str | None] = mapped_column(String(200))
+    carried_out_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
 
 
 class AuditEntryRow(Table):

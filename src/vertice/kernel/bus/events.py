@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import and_, delete, insert, or_, select
@@ -18,10 +19,10 @@ from vertice.kernel.bus.tables import EventHeadRow, EventRow
 from vertice.kernel.codec import canonical
 from vertice.kernel.database import ReadSession, WriteSession
 
-__all__ = ["Event", "emit", "forget", "head", "since", "told"]
+__all__ = ["Event", "emit", "forget", "head", "kept", "since", "told"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Event:
     """One event. `data` is plain JSON values."""
 
@@ -32,6 +33,20 @@ class Event:
     """What it is about: a review's code, a scan's id."""
     data: Mapping[str, Any]
     at: datetime
+
+    @cached_property
+    def text(self) -> str:
+        """The event as a JSON object, made once for all who get it."""
+        return canonical(
+            {
+                "type": self.type,
+                "channel": self.channel,
+                "seq": self.seq,
+                "subject": self.subject,
+                "at": self.at,
+                "data": self.data,
+            }
+        ).decode()
 
 
 async def emit(
@@ -78,6 +93,12 @@ async def head(session: ReadSession, channel: str) -> int:
     """Return the number of the channel's last event, 0 where there is none."""
     query = select(EventRow.seq).where(EventRow.channel == channel).order_by(EventRow.seq.desc()).limit(1)
     return (await session.execute(query)).scalar() or 0
+
+
+async def kept(session: ReadSession, channel: str, seq: int) -> bool:
+    """Say whether everything that came after `seq` is still there, where `seq` is 0 or the number of an event."""
+    query = select(EventRow.seq).where(EventRow.channel == channel, EventRow.seq == seq)
+    return seq == 0 or (await session.execute(query)).scalar() is not None
 
 
 async def forget(session: WriteSession, before: datetime) -> None:

@@ -40,20 +40,33 @@ class Hints(Protocol):
 class Listener:
     """One reader. What it cannot take in time overflows, and it has to begin anew from what it saw."""
 
-    queue: asyncio.Queue[Event | None] = field(default_factory=lambda: asyncio.Queue(_BACKLOG))
+    _queue: asyncio.Queue[Event | None] = field(default_factory=lambda: asyncio.Queue(_BACKLOG))
+    _taken: asyncio.Event = field(default_factory=asyncio.Event)
     seen: dict[str, int] = field(default_factory=dict)
     """Channel -> number of the last event that was put into the queue."""
     overflowed: bool = False
+
+    async def next(self) -> Event | None:
+        """Return the next event, None when events had to be left out."""
+        event = await self._queue.get()
+        self._taken.set()
+        return event
+
+    async def room(self) -> None:
+        """Return when half of the queue is free."""
+        while self._queue.qsize() > _BACKLOG // 2:
+            self._taken.clear()
+            await self._taken.wait()
 
     def offer(self, event: Event) -> None:
         """Put the event into the queue, unless it is not for this listener or was put there before."""
         if self.overflowed or event.seq <= self.seen.get(event.channel, event.seq):
             return
-        if self.queue.qsize() >= _BACKLOG - 1:
+        if self._queue.qsize() >= _BACKLOG - 1:
             self.overflowed = True
-            self.queue.put_nowait(None)
+            self._queue.put_nowait(None)
             return
-        self.queue.put_nowait(event)
+        self._queue.put_nowait(event)
         self.seen[event.channel] = event.seq
 
 
@@ -84,7 +97,7 @@ class Live:
     async def listen(self, listener: Listener, channel: str, after: int | None = None) -> int:
         """Let the listener have the channel's events that come after number `after` (None: from now on).
 
-        What was missed is in its queue when this returns. Returns the number it stands at.
+        What was missed has been put into its queue when this returns. Returns the number it stands at.
         """
         if after is None:
             async with self._database.read() as session:
@@ -94,6 +107,7 @@ class Live:
             async with self._database.read() as session:
                 missed = await since(session, {channel: listener.seen[channel]}, limit=_BATCH)
             for event in missed:
+                await listener.room()  # what was missed is given as fast as it is read
                 listener.offer(event)
                 if listener.overflowed:
                     return listener.seen[channel]

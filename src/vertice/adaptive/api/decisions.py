@@ -1,0 +1,229 @@
+"""Decisions: one on one review, or the same on many of low risk; and what was decided."""
+
+import asyncio
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from vertice.adaptive.api import answers
+from vertice.adaptive.api.documents import DecisionDocument, decision_document, review_document
+from vertice.adaptive.api.reviews import CodePath, Deciding, Matching, Reading, filter_of
+from vertice.adaptive.api.service import Service, reviewer_of
+from vertice.adaptive.execution.carry_out import standing_of
+from vertice.adaptive.review import records
+from vertice.adaptive.review.decide import MAX_TEXT, MIN_JUSTIFICATION, ConflictError, Standing
+from vertice.adaptive.review.model import Decision, DecisionKind, DecisionRecord, DecisionState, Review
+from vertice.adaptive.review.queue import Filter, Order, page
+from vertice.adaptive.review.rules import facts_of, low_risk, permit
+from vertice.kernel.auth.model import Principal
+from vertice.kernel.errors import VerticeError
+from vertice.kernel.http.pages import Page, PageRequest, page_request
+from vertice.kernel.http.problem import problem, responses
+
+__all__ = ["router"]
+
+_BULK = 200
+"""Reviews that one bulk decision may be about."""
+
+
+class NewDecision(BaseModel):
+    """What you decide. Who you are, the login says."""
+
+    model_config = ConfigDict(extra="forbid")
+    decision: DecisionKind
+    justification: str = Field(
+        min_length=MIN_JUSTIFICATION, max_length=MAX_TEXT, description="Why, for whoever reads it in a year."
+    )
+    wanted: str = Field(default="", max_length=200, description="With modify: the version or constraint to try.")
+    confidence_override: float | None = Field(
+        default=None, ge=0, le=1, description="Your own confidence, in place of the wargame's."
+    )
+    accept_unproven: bool = Field(default=False, description="Approve although the wargame proved nothing.")
+    evidence_digest: str = Field(
+        default="",
+        max_length=64,
+        description="sha256 of the evidence you saw; where it is given and another one lies there now, it is refused.",
+    )
+
+
+class BulkDecision(BaseModel):
+    """The same decision on all reviews of low risk that fit the query."""
+
+    model_config = ConfigDict(extra="forbid")
+    decision: DecisionKind
+    justification: str = Field(min_length=MIN_JUSTIFICATION, max_length=MAX_TEXT)
+    codes: list[Annotated[str, Field(max_length=50)]] = Field(
+        default=[], max_length=_BULK, description="Of these only; empty: of all that fit."
+    )
+    dry_run: bool = Field(default=False, description="Say what would be decided, decide nothing.")
+
+
+class BulkOutcome(BaseModel):
+    """What became of one review in a bulk decision."""
+
+    review: str
+    decided: bool
+    reason: str = Field(description="Why it was left, or why it counts as low risk.")
+    decision: UUID | None
+
+
+class BulkOutcomes(BaseModel):
+    """What became of each."""
+
+    decided: int
+    left: int
+    items: list[BulkOutcome]
+    more: bool = Field(description=f"More reviews fit than the {_BULK} that were looked at.")
+
+
+def router(service: Service) -> APIRouter:
+    """Return the routes."""
+    routes = APIRouter(prefix="/hitl", tags=["decisions"])
+    _add_deciding(routes, service)
+    _add_bulk(routes, service)
+    _add_list(routes, service)
+    return routes
+
+
+async def decide(service: Service, review: Review, decision: Decision, principal: Principal) -> DecisionRecord:
+    """Let a decision bind, or wait for a second person's, and have it carried out."""
+    standing = Standing(None, None)
+    if decision.kind is DecisionKind.approve:
+        standing = await asyncio.to_thread(standing_of, review, service.settings.vertice_home)
+    made = await service.reviews.record_decision(
+        review.code,
+        decision,
+        expected_version=review.version,
+        standing=standing,
+        permit=permit(service.policy_of(review), principal.role),
+    )
+    if made.state is DecisionState.recorded:
+        await service.tasks.execute(made.id)
+    return made
+
+
+def _add_deciding(routes: APIRouter, service: Service) -> None:
+    @routes.post(
+        "/reviews/{code}/decisions",
+        status_code=201,
+        response_model=DecisionDocument,
+        responses=responses(401, 403, 404, 409, 413, 422, 428, 429, 503),
+    )
+    async def decide_review(code: CodePath, said: NewDecision, principal: Deciding, matching: Matching) -> Response:
+        """Decide on the version of the review that If-Match names.
+
+        It is stored, and carried out after; the answer's `state` says how far it is. Where somebody else was faster,
+        the 409 has the review as it is now in `current`.
+        """
+        review = await service.reviews.get(code)
+        decision = Decision(
+            kind=said.decision,
+            justification=said.justification,
+            reviewer=reviewer_of(principal),
+            wanted=said.wanted,
+            confidence_override=said.confidence_override,
+            accept_unproven=said.accept_unproven,
+        )
+        try:
+            _check_seen(review, said, matching)
+            made = await decide(service, review, decision, principal)
+        except ConflictError as conflict:
+            now = await service.reviews.get(review.code)
+            return problem(
+                409,
+                conflict.what,
+                code=conflict.code,
+                where=conflict.where,
+                todo=conflict.todo,
+                more={"current": review_document(now)},
+            )
+        after = await service.reviews.get(review.code)
+        return answers.document(
+            decision_document(made),
+            status=201,
+            version=after.version,
+            headers={"Location": f"/hitl/decisions/{made.id}"},
+        )
+
+
+def _check_seen(review: Review, said: NewDecision, matching: Matching) -> None:
+    if matching.versions is not None and review.version not in matching.versions:
+        last = f" by {review.decisions[-1].reviewer.name}" if review.decisions else ""
+        raise ConflictError(
+            f"was changed{last} since you saw it: it is at version {review.version} now",
+            where=review.code,
+            todo="Look at it again and decide on what it says now.",
+        )
+    if said.evidence_digest and said.evidence_digest != review.evidence_digest:
+        raise ConflictError(
+            "its evidence is not the one you saw",
+            where=review.code,
+            todo="Look at it again and decide on what it says now.",
+        )
+
+
+def _add_bulk(routes: APIRouter, service: Service) -> None:
+    @routes.post(
+        "/decisions/bulk",
+        response_model=BulkOutcomes,
+        responses=responses(401, 403, 413, 422, 429, 503),
+    )
+    async def decide_many(
+        said: BulkDecision, principal: Deciding, wanted: Annotated[Filter, Depends(filter_of)]
+    ) -> Response:
+        """Decide on every review of low risk (see docs/policy.md) that fits the query, each by itself.
+
+        A review that is not of low risk, or that policy or its state does not let you decide so, is left, with the
+        reason. Each decision is recorded and audited as if it had been made alone.
+        """
+        async with service.database.read() as session:
+            found, cursor = await page(session, wanted, Order.priority, PageRequest(_BULK), now=service.clock())
+        codes = set(said.codes)
+        chosen = [one.code for one in found if not codes or one.code in codes]
+        outcomes = [await _one_of_many(service, code, said, principal) for code in chosen]
+        decided = sum(outcome.decided for outcome in outcomes)
+        return answers.document(
+            BulkOutcomes(
+                decided=decided, left=len(outcomes) - decided, items=outcomes, more=cursor is not None
+            ).model_dump()
+        )
+
+
+async def _one_of_many(service: Service, code: str, said: BulkDecision, principal: Principal) -> BulkOutcome:
+    review = await service.reviews.get(code)
+    low, why = low_risk(service.policy_of(review), facts_of(review))
+    if not low:
+        return BulkOutcome(review=code, decided=False, reason=why, decision=None)
+    if said.dry_run:
+        return BulkOutcome(review=code, decided=False, reason=f"would be decided: {why}", decision=None)
+    decision = Decision(said.decision, said.justification, reviewer_of(principal))
+    try:
+        made = await decide(service, review, decision, principal)
+    except VerticeError as error:
+        return BulkOutcome(review=code, decided=False, reason=error.what, decision=None)
+    return BulkOutcome(review=code, decided=True, reason=why, decision=made.id)
+
+
+def _add_list(routes: APIRouter, service: Service) -> None:
+    @routes.get("/decisions", response_model=Page[DecisionDocument], responses=responses(401, 403, 422))
+    async def list_decisions(
+        request: Request,
+        _: Reading,
+        which: Annotated[PageRequest, Depends(page_request)],
+        decision: DecisionKind | None = None,
+        state: DecisionState | None = None,
+        review: Annotated[str, Query(max_length=50, description="Code of a review.")] = "",
+    ) -> Response:
+        """List what was decided, the newest first."""
+        async with service.database.read() as session:
+            items, cursor = await records.decisions(session, which, kind=decision, state=state, code=review)
+        return answers.page(request, tuple(decision_document(made) for made in items), cursor)
+
+    @routes.get("/decisions/{decision_id}", response_model=DecisionDocument, responses=responses(401, 403, 404, 422))
+    async def show_decision(decision_id: UUID, _: Reading) -> Response:
+        """Show one decision, and how far it has been carried out."""
+        async with service.database.read() as session:
+            made = await records.decision(session, decision_id)
+        return answers.document(decision_document(made))

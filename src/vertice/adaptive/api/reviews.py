@@ -1,0 +1,207 @@
+"""Reviews: the queue, one of them, who has it, what was said about it."""
+
+from datetime import datetime
+from typing import Annotated, ClassVar
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from vertice.adaptive.advisories.model import Severity
+from vertice.adaptive.api import answers
+from vertice.adaptive.api.documents import ReviewDocument, review_document
+from vertice.adaptive.api.service import Service, reviewer_of
+from vertice.adaptive.review.decide import MAX_TEXT
+from vertice.adaptive.review.model import Comment, DecisionKind, Reviewer, Status
+from vertice.adaptive.review.queue import Filter, Order, Summary, page
+from vertice.adaptive.review.rules import NeedsSecond, Refused, facts_of, low_risk, may_decide
+from vertice.adaptive.wargame.model import VerdictWord
+from vertice.kernel.auth.authenticator import needs
+from vertice.kernel.auth.model import ForbiddenError, Principal, Role, Scope
+from vertice.kernel.http.etag import IfMatch, if_match, not_modified
+from vertice.kernel.http.pages import Page, PageRequest, page_request
+from vertice.kernel.http.problem import responses
+
+__all__ = ["CodePath", "Deciding", "Reading", "Writing", "filter_of", "router"]
+
+Reading = Annotated[Principal, Depends(needs(scope=Scope.read))]
+Writing = Annotated[Principal, Depends(needs(role=Role.reviewer, scope=Scope.write))]
+Deciding = Annotated[Principal, Depends(needs(role=Role.reviewer, scope=Scope.decide))]
+CodePath = Annotated[
+    str,
+    Path(max_length=50, pattern=r"^[A-Za-z0-9-]+$", description="The review's code, its id, or the code of an APV."),
+]
+Matching = Annotated[IfMatch, Depends(if_match)]
+
+
+class CommentDocument(BaseModel):
+    """What a person said about a review: untrusted text, to be escaped where it is shown."""
+
+    id: UUID
+    author: str
+    author_name: str
+    text: str
+    created_at: datetime
+
+
+class Comments(BaseModel):
+    """Everything that was said about a review, oldest first."""
+
+    items: list[CommentDocument]
+
+
+class NewComment(BaseModel):
+    """Something to say."""
+
+    model_config = ConfigDict(extra="forbid")
+    text: str = Field(min_length=1, max_length=MAX_TEXT)
+
+
+class Assignee(BaseModel):
+    """Who is to look at a review."""
+
+    model_config: ClassVar = ConfigDict(extra="forbid")
+    id: str = Field(min_length=1, max_length=200, description="Id of a login, as `GET /hitl/session` says it.")
+    name: str = Field(min_length=1, max_length=100)
+
+
+class Option(BaseModel):
+    """A decision, and whether you may make it now."""
+
+    decision: DecisionKind
+    allowed: bool
+    reason: str = Field(description="Why not; or what happens beside it, when a second person is needed.")
+    approvals: int = Field(description="How many approvals there would be with yours.")
+    needed: int = Field(description="How many it takes.")
+
+
+class Options(BaseModel):
+    """What you may do with a review now."""
+
+    items: list[Option]
+    low_risk: bool
+    low_risk_reason: str
+
+
+def filter_of(
+    status: Annotated[frozenset[Status], Query(description="Any of these.")] = frozenset(),
+    severity: Annotated[frozenset[Severity], Query(description="Any of these.")] = frozenset(),
+    verdict: Annotated[frozenset[VerdictWord], Query(description="Any of these.")] = frozenset(),
+    project: Annotated[str, Query(max_length=200, description="Name or id.")] = "",
+    package: Annotated[str, Query(max_length=100, description="Normalised name.")] = "",
+    cve: Annotated[str, Query(max_length=50)] = "",
+    assignee: Annotated[str, Query(max_length=200, description="Id of a login; `none`: nobody has it.")] = "",
+    q: Annotated[
+        str, Query(max_length=200, description="Somewhere in code, CVE, package, project or summary; no wildcards.")
+    ] = "",
+    overdue: Annotated[bool, Query(description="Only those whose time limit has passed.")] = False,
+) -> Filter:
+    """Return what the query asks for: a FastAPI dependency."""
+    return Filter(status, severity, verdict, project, package, cve, assignee, q, overdue)
+
+
+def router(service: Service) -> APIRouter:
+    """Return the routes."""
+    routes = APIRouter(prefix="/hitl/reviews", tags=["reviews"])
+    _add_list(routes, service)
+    _add_one(routes, service)
+    _add_assignment(routes, service)
+    _add_comments(routes, service)
+    return routes
+
+
+def _add_list(routes: APIRouter, service: Service) -> None:
+    @routes.get("", response_model=Page[Summary], responses=responses(401, 403, 422))
+    async def list_reviews(
+        request: Request,
+        _: Reading,
+        wanted: Annotated[Filter, Depends(filter_of)],
+        which: Annotated[PageRequest, Depends(page_request)],
+        sort: Order = Order.priority,
+    ) -> Response:
+        """List the reviews that fit, the most urgent first."""
+        async with service.database.read() as session:
+            items, cursor = await page(session, wanted, sort, which, now=service.clock())
+        return answers.page(request, items, cursor)
+
+
+def _add_one(routes: APIRouter, service: Service) -> None:
+    @routes.get("/{code}", response_model=ReviewDocument, responses=responses(401, 403, 404, 422))
+    async def show_review(request: Request, code: CodePath, _: Reading) -> Response:
+        """Show one review with its remedy, findings and decisions."""
+        review = await service.reviews.get(code)
+        unchanged = not_modified(request, review.version)
+        return unchanged or answers.document(review_document(review), version=review.version)
+
+    @routes.get("/{code}/options", response_model=Options, responses=responses(401, 403, 404, 422))
+    async def show_options(code: CodePath, principal: Reading) -> Response:
+        """Say which decisions you may make on it now, and why not the others."""
+        review = await service.reviews.get(code)
+        policy = service.policy_of(review)
+        facts = facts_of(review)
+        items = []
+        for kind in DecisionKind:
+            ruling = may_decide(policy, reviewer_of(principal), principal.role, facts, kind)
+            refused = isinstance(ruling, Refused)
+            have, want = (ruling.have, ruling.want) if isinstance(ruling, NeedsSecond) else (1, 1)
+            reason = f"{ruling.reason}. {ruling.todo}" if isinstance(ruling, Refused) else ""
+            items.append(
+                {"decision": kind, "allowed": not refused, "reason": reason, "approvals": have, "needed": want}
+            )
+        low, why = low_risk(policy, facts)
+        return answers.document({"items": items, "low_risk": low, "low_risk_reason": why}, version=review.version)
+
+
+def _add_assignment(routes: APIRouter, service: Service) -> None:
+    changed = responses(401, 403, 404, 409, 412, 422, 428)
+
+    async def assigned(code: str, to: Reviewer | None, by: Principal, matching: IfMatch) -> Response:
+        review = await service.reviews.get(code)
+        matching.check(review.version)
+        review = await service.reviews.assign(
+            code, to, by=reviewer_of(by), expected_version=None if matching.versions is None else review.version
+        )
+        return answers.document(review_document(review), version=review.version)
+
+    @routes.post("/{code}/claim", response_model=ReviewDocument, responses=changed)
+    async def claim_review(code: CodePath, principal: Writing, matching: Matching) -> Response:
+        """Take the review: others see that you look at it. One that somebody else has is a lead's to reassign."""
+        review = await service.reviews.get(code)
+        if review.assignee not in {None, reviewer_of(principal).key} and not principal.role.covers(Role.lead):
+            raise ForbiddenError(
+                f"{review.assignee_name} has it", where=review.code, todo="Ask them to release it, or a lead."
+            )
+        return await assigned(code, reviewer_of(principal), principal, matching)
+
+    @routes.delete("/{code}/claim", response_model=ReviewDocument, responses=changed)
+    async def release_review(code: CodePath, principal: Writing, matching: Matching) -> Response:
+        """Give the review back."""
+        review = await service.reviews.get(code)
+        if review.assignee not in {None, reviewer_of(principal).key} and not principal.role.covers(Role.lead):
+            raise ForbiddenError(f"{review.assignee_name} has it", where=review.code, todo="Ask a lead to release it.")
+        return await assigned(code, None, principal, matching)
+
+    @routes.put("/{code}/assignee", response_model=ReviewDocument, responses=changed)
+    async def assign_review(code: CodePath, to: Assignee, principal: Writing, matching: Matching) -> Response:
+        """Give the review to somebody: for leads."""
+        if not principal.role.covers(Role.lead):
+            raise ForbiddenError("only a lead assigns reviews to others", where=code, todo="Claim it, or ask a lead.")
+        return await assigned(code, Reviewer(to.name, "", to.id), principal, matching)
+
+
+def _add_comments(routes: APIRouter, service: Service) -> None:
+    @routes.get("/{code}/comments", response_model=Comments, responses=responses(401, 403, 404, 422))
+    async def list_comments(code: CodePath, _: Reading) -> Response:
+        """Show what was said about it."""
+        return answers.document({"items": await service.reviews.comments(code)})
+
+    @routes.post(
+        "/{code}/comments",
+        status_code=201,
+        response_model=CommentDocument,
+        responses=responses(401, 403, 404, 413, 422),
+    )
+    async def add_comment(code: CodePath, said: NewComment, principal: Writing) -> Response:
+        """Say something about it. The text is kept as it is."""
+        made: Comment = await service.reviews.comment(code, reviewer_of(principal), said.text)
+        return answers.document(made, status=201)

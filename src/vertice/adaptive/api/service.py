@@ -1,0 +1,54 @@
+"""What the routes work with, opened once for a process."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from vertice.adaptive.api.live import Audience
+from vertice.adaptive.projects.scans import ScanStore
+from vertice.adaptive.projects.store import ProjectStore
+from vertice.adaptive.review.model import Review, Reviewer
+from vertice.adaptive.review.policy import Policy
+from vertice.adaptive.review.store import ReviewStore
+from vertice.kernel.auth.model import Principal
+from vertice.kernel.bus.live import Live
+from vertice.kernel.database import Database
+from vertice.kernel.settings import ServiceSettings
+
+__all__ = ["Service", "Tasks", "reviewer_of"]
+
+
+class Tasks(Protocol):
+    """Tells the workers what there is to do. What is told twice is done once; what is not told they find later."""
+
+    async def scan(self, scan_id: UUID) -> None:
+        """A scan was asked for."""
+        ...
+
+    async def execute(self, decision_id: UUID) -> None:
+        """A decision binds and is to be carried out."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The Adaptive Immune System behind its API."""
+
+    settings: ServiceSettings
+    database: Database
+    reviews: ReviewStore
+    projects: ProjectStore
+    scans: ScanStore
+    live: Live
+    audience: Audience
+    tasks: Tasks
+    policy_of: Callable[[Review], Policy]
+    """The service's policy, made stricter by the project's own."""
+    clock: Callable[[], datetime]
+
+
+def reviewer_of(principal: Principal) -> Reviewer:
+    """Return who decides: the login says it, never the request's body."""
+    return Reviewer(principal.name, principal.email, principal.id)

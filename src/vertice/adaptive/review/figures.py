@@ -1,0 +1,220 @@
+"""The queries behind the statistics. PostgreSQL adds up by itself; on SQLite one narrow query brings the rows."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias, TypeVarTuple
+
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, case, extract, func, select
+
+from vertice.adaptive.advisories.model import Severity
+from vertice.adaptive.review.decide import UNDECIDED
+from vertice.adaptive.review.model import DecisionKind, DecisionState, Status
+from vertice.adaptive.review.statistics import (
+    AUTOMATIC,
+    Counts,
+    Decided,
+    Delay,
+    Durations,
+    Pending,
+    Statistics,
+    agreement_of,
+    beginning_of_day,
+    beginning_of_week,
+    delay_of,
+    durations_of,
+)
+from vertice.adaptive.review.tables import ApvReview, HitlDecision, ReviewRevision
+from vertice.kernel.database import ReadSession
+
+__all__ = ["counts", "statistics"]
+
+_Columns = TypeVarTuple("_Columns")
+_Moment: TypeAlias = SQLColumnExpression[datetime] | SQLColumnExpression[datetime | None]
+
+_MOST_PROJECTS = 50
+_FINAL = (DecisionKind.approve, DecisionKind.reject)
+_BINDING = (DecisionState.recorded, DecisionState.done)
+
+
+async def counts(session: ReadSession, now: datetime) -> Counts:
+    """Return what waits for a decision; cheap enough for every change."""
+    query = (
+        select(ApvReview.severity, func.count(), func.count(case((ApvReview.due_at < now, 1))))
+        .where(ApvReview.status.in_(UNDECIDED))
+        .group_by(ApvReview.severity)
+    )
+    rows = (await session.execute(query)).all()
+    return Counts(
+        total=sum(count for _, count, _ in rows),
+        overdue=sum(late for _, _, late in rows),
+        by_severity=_each(Severity, {severity: count for severity, count, _ in rows}),
+    )
+
+
+async def statistics(session: ReadSession, now: datetime, *, project: str | None = None, days: int = 30) -> Statistics:
+    """Return every figure as of `now`, of one project (by name) or of all; `days`: the window of the decisions."""
+    window = _Window(now, now - timedelta(days=days), project)
+    groups = await _groups(session, window)
+    of_people = [group for group in groups if not group.automatic]
+    delays = _sums if session.get_bind().dialect.name == "postgresql" else _rows
+    time_to_decide, to_decision, to_fix = await delays(session, window)
+    today, this_week = await _lately(session, window)
+    return Statistics(
+        at=now,
+        days=days,
+        pending=await _pending(session, window),
+        decided=Decided(
+            today=today,
+            this_week=this_week,
+            total=sum(group.count for group in groups),
+            automatic=sum(group.count for group in groups if group.automatic),
+            not_carried_out=sum(group.count for group in groups if group.state == DecisionState.failed),
+            by_decision=_each(DecisionKind, _sum((group.decision, group.count) for group in groups)),
+            by_severity=_each(Severity, _sum((group.severity, group.count) for group in groups)),
+        ),
+        time_to_decide=time_to_decide,
+        agreement=agreement_of((group.decision, group.verdict, group.count) for group in of_people),
+        advisory_to_decision=to_decision,
+        advisory_to_fix=to_fix,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    now: datetime
+    since: datetime
+    project: str | None
+
+    @property
+    def reviews(self) -> tuple[ColumnElement[bool], ...]:
+        return () if self.project is None else (ApvReview.project_name == self.project,)
+
+    @property
+    def decisions(self) -> tuple[ColumnElement[bool], ...]:
+        return (HitlDecision.created_at > self.since, HitlDecision.created_at <= self.now, *self.reviews)
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    decision: str
+    severity: str
+    verdict: str
+    state: str
+    automatic: bool
+    count: int
+
+
+_AUTOMATIC = func.coalesce(HitlDecision.reviewer_id, "") == AUTOMATIC
+_BINDS = and_(HitlDecision.decision.in_(_FINAL), HitlDecision.state.in_(_BINDING))
+_FIXED = and_(HitlDecision.decision == DecisionKind.approve, HitlDecision.state == DecisionState.done)
+
+
+async def _pending(session: ReadSession, window: _Window) -> Pending:
+    late = func.count(case((ApvReview.due_at < window.now, 1)))
+    columns = (ApvReview.status, ApvReview.severity, ApvReview.project_name)
+    query = select(*columns, func.count(), late).where(ApvReview.status.in_(UNDECIDED), *window.reviews)
+    rows = (await session.execute(query.group_by(*columns))).all()
+    projects = _sum((project, count) for _, _, project, count, _ in rows)
+    return Pending(
+        total=sum(count for *_, count, _ in rows),
+        overdue=sum(overdue for *_, overdue in rows),
+        by_status=_each(
+            (status for status in Status if status in UNDECIDED), _sum((status, count) for status, *_, count, _ in rows)
+        ),
+        by_severity=_each(Severity, _sum((severity, count) for _, severity, _, count, _ in rows)),
+        by_project=dict(sorted(projects.items(), key=lambda item: (-item[1], item[0]))[:_MOST_PROJECTS]),
+    )
+
+
+async def _lately(session: ReadSession, window: _Window) -> tuple[int, int]:
+    """Decisions of today and of this week."""
+    today, monday = beginning_of_day(window.now), beginning_of_week(window.now)
+    query = select(func.count(case((HitlDecision.created_at >= today, 1))), func.count())
+    if window.project is not None:
+        query = query.join(ApvReview, ApvReview.id == HitlDecision.apv_id)
+    row = (
+        await session.execute(
+            query.where(HitlDecision.created_at >= monday, HitlDecision.created_at <= window.now, *window.reviews)
+        )
+    ).one()
+    return row[0], row[1]
+
+
+async def _groups(session: ReadSession, window: _Window) -> list[_Group]:
+    columns = (HitlDecision.decision, ApvReview.severity, ReviewRevision.verdict, HitlDecision.state)
+    automatic = _AUTOMATIC.label("automatic")
+    query = _with_reviews(select(*columns, automatic, func.count()), window).group_by(*columns, automatic)
+    return [
+        _Group(decision, severity, verdict, state, by_itself, count)
+        for decision, severity, verdict, state, by_itself, count in await session.execute(query)
+    ]
+
+
+async def _sums(session: ReadSession, window: _Window) -> tuple[Durations, Delay, Delay]:
+    taken = case((~_AUTOMATIC, _seconds(ReviewRevision.created_at, HitlDecision.created_at)))
+    decided = case((_BINDS, _seconds(ApvReview.published_at, HitlDecision.created_at)))
+    fixed = case((_FIXED, _seconds(ApvReview.published_at, HitlDecision.carried_out_at)))
+    query = select(
+        func.count(taken),
+        func.avg(taken),
+        func.percentile_cont(0.5).within_group(taken),
+        func.percentile_cont(0.95).within_group(taken),
+        *(func.count(decided), func.avg(decided)),
+        *(func.count(fixed), func.avg(fixed)),
+    )
+    row = (await session.execute(_with_reviews(query, window))).one()
+    return (
+        Durations(row[0], _number(row[1]), _number(row[2]), _number(row[3])),
+        Delay(row[4], _number(row[5])),
+        Delay(row[6], _number(row[7])),
+    )
+
+
+async def _rows(session: ReadSession, window: _Window) -> tuple[Durations, Delay, Delay]:
+    query = select(
+        *(HitlDecision.created_at, HitlDecision.carried_out_at, ReviewRevision.created_at, ApvReview.published_at),
+        *(_AUTOMATIC, _BINDS, _FIXED),
+    )
+    taken, decided, fixed = [], [], []
+    for made, done, proposed, published, automatic, binds, fixes in await session.execute(_with_reviews(query, window)):
+        if not automatic:
+            taken.append((made - proposed).total_seconds())
+        if published is not None and binds:
+            decided.append((made - published).total_seconds())
+        if published is not None and done is not None and fixes:
+            fixed.append((done - published).total_seconds())
+    return durations_of(taken), delay_of(decided), delay_of(fixed)
+
+
+def _with_reviews(query: Select[*_Columns], window: _Window) -> Select[*_Columns]:
+    """Put the decisions of the window beside their review, and the remedy they were made on."""
+    decided_on = and_(
+        ReviewRevision.review_id == HitlDecision.apv_id, ReviewRevision.number == HitlDecision.review_revision
+    )
+    return (
+        query.select_from(HitlDecision)
+        .join(ApvReview, ApvReview.id == HitlDecision.apv_id)
+        .join(ReviewRevision, decided_on)
+        .where(*window.decisions)
+    )
+
+
+def _seconds(since: _Moment, until: _Moment) -> ColumnElement[Any]:
+    return extract("epoch", until - since)
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _sum(pairs: Iterable[tuple[str, int]]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for name, count in pairs:
+        found[name] += count
+    return found
+
+
+def _each(words: Iterable[str], found: Mapping[str, int]) -> dict[str, int]:
+    return {str(word): found.get(word, 0) for word in words}

@@ -1,0 +1,196 @@
+"""The reviews as a list: what fits, in order, a page at a time, without what only the detail shows."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, bindparam, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from vertice.adaptive.advisories.model import Severity
+from vertice.adaptive.review.decide import UNDECIDED
+from vertice.adaptive.review.model import Status
+from vertice.adaptive.review.tables import ApvReview
+from vertice.adaptive.wargame.model import VerdictWord
+from vertice.kernel.database import ReadSession
+from vertice.kernel.errors import InputError
+from vertice.kernel.http.pages import Key, PageRequest, Sort
+
+__all__ = ["Filter", "Order", "Summary", "page"]
+
+
+class Order(StrEnum):
+    """Orders of the list; `-` turns one round."""
+
+    priority = "priority"
+    created = "created"
+    created_down = "-created"
+    updated_down = "-updated"
+    due = "due"
+    confidence = "confidence"
+    confidence_down = "-confidence"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What has to fit; what is empty fits everything."""
+
+    status: frozenset[Status] = frozenset()
+    severity: frozenset[Severity] = frozenset()
+    verdict: frozenset[VerdictWord] = frozenset()
+    project: str = ""
+    """Name or id."""
+    package: str = ""
+    cve: str = ""
+    assignee: str = ""
+    """Id of a login; `none` for reviews that nobody has."""
+    text: str = ""
+    """Somewhere in code, CVE, package, project or summary, whatever the case."""
+    overdue: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One line of the list."""
+
+    __pydantic_config__: ClassVar = {"use_attribute_docstrings": True}
+
+    id: UUID
+    code: str
+    cve: str
+    severity: str
+    package: str
+    package_change: str
+    project: str
+    project_id: UUID | None
+    manifest: str
+    strategy: str
+    verdict: str
+    grade: str
+    confidence: float
+    status: str
+    priority: int
+    reachability: str
+    apvs: int
+    assignee: str | None
+    assignee_name: str | None
+    created_at: datetime
+    updated_at: datetime
+    published_at: datetime | None
+    due_at: datetime | None
+    version: int
+    revision: int
+
+
+_R = ApvReview
+_COLUMNS = (
+    *(_R.id, _R.apv_code, _R.cve_id, _R.severity, _R.package_name, _R.package_change, _R.project_name, _R.project_id),
+    *(_R.manifest, _R.patch_strategy, _R.wargame_verdict, _R.grade, _R.wargame_confidence, _R.status, _R.priority),
+    *(_R.reachability, _R.apv_count, _R.assignee, _R.assignee_name, _R.created_at, _R.updated_at, _R.published_at),
+    *(_R.due_at, _R.version, _R.revision),
+)
+_TEXT = _R.apv_code + " " + _R.cve_id + " " + _R.package_name + " " + _R.project_name + " " + _R.summary
+"""As the migration's trigram index has it."""
+
+
+def _sort(order: Order, column: InstrumentedAttribute[Any], *, down: bool = False, nullable: bool = False) -> Sort:
+    return Sort(order, (Key(column, descending=down, nullable=nullable), Key(_R.apv_code, descending=down)))
+
+
+_SORTS = {
+    sort.name: sort
+    for sort in (
+        _sort(Order.priority, _R.priority),
+        _sort(Order.created, _R.created_at),
+        _sort(Order.created_down, _R.created_at, down=True),
+        _sort(Order.updated_down, _R.updated_at, down=True),
+        _sort(Order.due, _R.due_at, nullable=True),
+        _sort(Order.confidence, _R.wargame_confidence, nullable=True),
+        _sort(Order.confidence_down, _R.wargame_confidence, down=True, nullable=True),
+    )
+}
+
+
+async def page(
+    session: ReadSession, wanted: Filter, order: Order, which: PageRequest, *, now: datetime
+) -> tuple[tuple[Summary, ...], str | None]:
+    """Return one page of the reviews that fit, and the cursor of the next one."""
+    sort = _SORTS[order]
+    query = sort.page(_fitting(select(*_COLUMNS), wanted, now), which)
+    rows, cursor = sort.cut(await session.execute(query), which)
+    return tuple(_summary(row) for row in rows), cursor
+
+
+def _summary(row: Any) -> Summary:
+    return Summary(
+        id=row[0],
+        code=row[1],
+        cve=row[2],
+        severity=row[3],
+        package=row[4],
+        package_change=row[5] or "",
+        project=row[6],
+        project_id=row[7],
+        manifest=row[8],
+        strategy=row[9] or "",
+        verdict=row[10] or "",
+        grade=row[11],
+        confidence=row[12] or 0.0,
+        status=row[13],
+        priority=row[14],
+        reachability=row[15] or "",
+        apvs=row[16] or 1,
+        assignee=row[17],
+        assignee_name=row[18],
+        created_at=row[19],
+        updated_at=row[20],
+        published_at=row[21],
+        due_at=row[22],
+        version=row[23],
+        revision=row[24],
+    )
+
+
+def _fitting(query: Select[*tuple[Any, ...]], wanted: Filter, now: datetime) -> Select[*tuple[Any, ...]]:
+    # Statuses stand in the text of the query, so that the database can use the partial index of what waits.
+    if wanted.status:
+        query = query.where(_R.status.in_(_literal("statuses", wanted.status)))
+    if wanted.severity:
+        query = query.where(_R.severity.in_(_literal("severities", wanted.severity)))
+    if wanted.verdict:
+        query = query.where(_R.wargame_verdict.in_(_literal("verdicts", wanted.verdict)))
+    if wanted.project:
+        query = query.where(_of_project(wanted.project))
+    if wanted.package:
+        query = query.where(_R.package_name == wanted.package)
+    if wanted.cve:
+        query = query.where(_R.cve_id == wanted.cve)
+    if wanted.assignee:
+        query = query.where(_R.assignee.is_(None) if wanted.assignee == "none" else _R.assignee == wanted.assignee)
+    if wanted.text:
+        query = query.where(_TEXT.ilike(_pattern(wanted.text), escape="\\"))
+    if wanted.overdue:
+        query = query.where(_R.due_at < now, _R.status.in_(_literal("undecided", UNDECIDED)))
+    return query
+
+
+def _literal(name: str, values: Collection[str]) -> Any:
+    """Return the values, which are words of ours, to be written into the query's text."""
+    return bindparam(name, sorted(str(value) for value in values), expanding=True, literal_execute=True)
+
+
+def _of_project(named: str) -> ColumnElement[bool]:
+    try:
+        return or_(_R.project_name == named, _R.project_id == UUID(named))
+    except ValueError:
+        return _R.project_name == named
+
+
+def _pattern(text: str) -> str:
+    if "\0" in text:
+        raise InputError("there is a NUL character in it", where="q", todo="Remove it.")
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
