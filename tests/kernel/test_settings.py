@@ -32,10 +32,10 @@ def test_with_nothing_set_everything_has_a_safe_default(place, tmp_path):
 
 def test_the_example_file_loads_and_lists_every_setting(place, tmp_path):
     example = (Path(__file__).parents[2] / ".env.example").read_text()
-    default = settings.load(place())
+    default = settings.load_service(place())
     (tmp_path / "work" / ".env").write_text(example)
-    assert settings.load(place()) == default
-    for name in settings.Settings.model_fields:
+    assert settings.load_service(place()) == default
+    for name in settings.ServiceSettings.model_fields:
         assert f"\n{name.upper()}=" in example or f"\n# {name.upper()}=" in example
     (tmp_path / "work" / ".env").write_text(example.replace("LOG_LEVEL=WARNING", "LOG_LEVEL=DEBUG"))
     assert settings.load(place()).log_level == "DEBUG"
@@ -156,3 +156,71 @@ def test_a_private_folder_is_its_owners_alone(tmp_path):
     assert made.stat().st_mode & 0o777 == 0o700
     made.chmod(0o755)
     assert make_private(made).stat().st_mode & 0o777 == 0o700
+
+
+SAFE = {
+    "ENVIRONMENT": "production",
+    "SECRET_KEY": "9f8a" * 16,
+    "DATABASE_URL": "postgresql://vertice_app:Zr8-kkq1@db/adaptive_immune",
+    "RABBITMQ_URL": "amqp://vertice_app:Zr8-kkq1@mq:5672/",
+    "REDIS_URL": "redis://redis:6379/0",
+    "OIDC_ISSUER": "https://login.example.org",
+    "OIDC_CLIENT_ID": "vertice",
+}
+
+
+def test_a_service_starts_in_production_when_nothing_is_left_to_chance(place):
+    assert settings.load_service(place(**SAFE)).faults() == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"SECRET_KEY": ""}, "SECRET_KEY is not set"),
+        ({"SECRET_KEY": "short"}, "SECRET_KEY is not set"),
+        ({"SECRET_KEY": "change-me-change-me-change-me-change-me"}, "SECRET_KEY is not set"),
+        ({"DEBUG": "true"}, "DEBUG is true"),
+        ({"CORS_ORIGINS": "*"}, "CORS_ORIGINS allows every origin"),
+        ({"CORS_ORIGINS": '["https://a.example", "*"]'}, "CORS_ORIGINS allows every origin"),
+        ({"RABBITMQ_URL": "amqp://guest:guest@mq/"}, "RABBITMQ_URL has a default password"),
+        ({"RABBITMQ_URL": "amqp://mq/"}, "RABBITMQ_URL has a default password"),
+        ({"DATABASE_URL": "postgresql://postgres:postgres@db/x"}, "DATABASE_URL has a default password"),
+        ({"DATABASE_URL": "postgresql://vertice:VERTICE@db/x"}, "DATABASE_URL has a default password"),
+        ({"REDIS_URL": "redis://:redis@redis/0"}, "REDIS_URL has a default password"),
+        ({"OIDC_CLIENT_ID": ""}, "no identity provider"),
+        ({"OIDC_ISSUER": ""}, "no identity provider"),
+    ],
+    ids=lambda value: "-".join(sorted(value)) if isinstance(value, dict) else value.split()[0],
+)
+def test_a_service_does_not_start_in_production_on_what_an_attacker_would_try_first(place, change, reason):
+    with pytest.raises(InputError, match="ENVIRONMENT=production") as caught:
+        settings.load_service(place(**(SAFE | change)))
+    assert reason in str(caught.value)
+    assert "Zr8-kkq1" not in str(caught.value)
+    assert settings.load_service(place(**(SAFE | change | {"ENVIRONMENT": "development"}))).faults() == ()
+
+
+def test_every_reason_is_named_at_once(place):
+    with pytest.raises(InputError) as caught:
+        settings.load_service(place(ENVIRONMENT="production", DEBUG="1", RABBITMQ_URL="amqp://guest:guest@mq/"))
+    assert str(caught.value).count(";") == 3, "secret key, debug, provider, broker"
+
+
+def test_lists_are_read_as_commas_and_as_json(place):
+    origins = ("http://localhost:5173", "http://localhost:3000")
+    assert settings.load_service(place(CORS_ORIGINS=", ".join(origins))).cors_origins == origins
+    assert (
+        settings.load_service(place(CORS_ORIGINS='["http://localhost:5173","http://localhost:3000"]')).cors_origins
+        == origins
+    )
+    assert settings.load_service(place(OIDC_ROLES='{"sec": "lead"}')).oidc_roles == {"sec": "lead"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PORT", "http"), ("PORT", "70000"), ("TRUSTED_PROXIES", "10.0.0.0/99"), ("OIDC_ROLES", "{"), ("PUBLIC_URL", "x")],
+)
+def test_a_bad_value_of_a_service_is_named_and_does_not_trouble_a_scan(place, name, value):
+    with pytest.raises(InputError, match=f"{name} cannot be read"):
+        settings.load_service(place(**{name: value}))
+    assert settings.load(place(**{name: value})).environment == "development"
