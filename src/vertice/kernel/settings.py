@@ -128,6 +128,13 @@ class ServiceSettings(Settings):
     oidc_role_claim: str = "groups"
     oidc_roles: dict[str, str] = Field(default_factory=dict)
     """Value of the claim -> role: `{"vertice-admins": "admin"}`."""
+    rate_limit_address: str = "6000/minute"
+    """Requests from one address: what a team behind one router and its machines need."""
+    rate_limit_identity: str = "1200/minute"
+    rate_limit_decisions: str = "120/minute"
+    """By one person; a bulk decision counts as one."""
+    rate_limit_login: str = "10/minute"
+    """Attempts from one address."""
     notify_urls: tuple[SecretStr, ...] = ()
     """Apprise URLs, which hold passwords."""
     otel_exporter_otlp_endpoint: str = ""

@@ -1,6 +1,7 @@
 """Decisions: one on one review, or the same on many of low risk; and what was decided."""
 
 import asyncio
+from time import perf_counter
 from typing import Annotated
 from uuid import UUID
 
@@ -8,8 +9,9 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from vertice.adaptive.api import answers
+from vertice.adaptive.api.access import Deciding, Reading
 from vertice.adaptive.api.documents import DecisionDocument, decision_document, review_document
-from vertice.adaptive.api.reviews import CodePath, Deciding, Matching, Reading, filter_of
+from vertice.adaptive.api.reviews import CodePath, Matching, filter_of
 from vertice.adaptive.api.service import Service, reviewer_of
 from vertice.adaptive.execution.carry_out import standing_of
 from vertice.adaptive.review import records
@@ -89,6 +91,7 @@ def router(service: Service) -> APIRouter:
 
 async def decide(service: Service, review: Review, decision: Decision, principal: Principal) -> DecisionRecord:
     """Let a decision bind, or wait for a second person's, and have it carried out."""
+    started = perf_counter()
     standing = Standing(None, None)
     if decision.kind is DecisionKind.approve:
         standing = await asyncio.to_thread(standing_of, review, service.settings.vertice_home)
@@ -99,8 +102,9 @@ async def decide(service: Service, review: Review, decision: Decision, principal
         standing=standing,
         permit=permit(service.policy_of(review), principal.role),
     )
+    service.metrics.decided(made.kind, review.severity, seconds=perf_counter() - started)
     if made.state is DecisionState.recorded:
-        await service.tasks.execute(made.id)
+        await service.tasks.enqueue_execution(made.id)
     return made
 
 

@@ -9,13 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from vertice.adaptive.advisories.model import Severity
 from vertice.adaptive.api import answers
-from vertice.adaptive.api.reviews import Matching, Reading, Writing
+from vertice.adaptive.api.access import Leading, Reading, Writing
+from vertice.adaptive.api.reviews import Matching
 from vertice.adaptive.api.service import Service
 from vertice.adaptive.projects.model import DocumentKind, Feed, Finding, FindingState, Kind, Project, Scan, ScanState
 from vertice.adaptive.projects.tables import ApvRow, ProjectRow, ScanRow
 from vertice.adaptive.triage.model import Apv
-from vertice.kernel.auth.authenticator import needs
-from vertice.kernel.auth.model import Principal, Role, Scope, require
+from vertice.kernel.auth.model import Role, require
 from vertice.kernel.http.etag import not_modified
 from vertice.kernel.http.pages import Key, Page, PageRequest, Sort, page_request
 from vertice.kernel.http.problem import responses
@@ -28,7 +28,6 @@ __all__ = ["router"]
 _Which = Annotated[PageRequest, Depends(page_request)]
 _ProjectId = Annotated[UUID, Path(description="The project's id.")]
 _ScanId = Annotated[UUID, Path(description="The scan's id.")]
-_Registering = Annotated[Principal, Depends(needs(role=Role.lead, scope=Scope.write))]
 
 _BY_NAME = Sort("name", (Key(ProjectRow.name), Key(ProjectRow.id)))
 _NEWEST = Sort("newest", (Key(ScanRow.requested_at, descending=True), Key(ScanRow.id, descending=True)))
@@ -118,7 +117,7 @@ def _add_projects(routes: APIRouter, service: Service) -> None:
         response_model=Project,
         responses=responses(401, 403, 409, 413, 422),
     )
-    async def register_project(new: NewProject, principal: _Registering) -> Response:
+    async def register_project(new: NewProject, principal: Leading) -> Response:
         """Look after a project from now on. A folder of the service's own machine takes an admin."""
         if new.kind is Kind.path:
             require(principal, role=Role.admin)
@@ -141,7 +140,7 @@ def _add_projects(routes: APIRouter, service: Service) -> None:
         responses=responses(401, 403, 404, 409, 412, 413, 422, 428),
     )
     async def edit_project(
-        project_id: _ProjectId, edit: ProjectEdit, principal: _Registering, matching: Matching
+        project_id: _ProjectId, edit: ProjectEdit, principal: Leading, matching: Matching
     ) -> Response:
         """Change a project's name, branch or schedule, or archive it."""
         found = await service.projects.get(project_id)
@@ -168,7 +167,7 @@ def _add_scans(routes: APIRouter, service: Service) -> None:
             project_id, by=principal.id, heal=wanted.heal, priority=wanted.priority
         )
         service.live.wake()
-        await service.tasks.scan(scan.id)
+        await service.tasks.enqueue_scan(scan)
         return answers.document(scan, status=202, headers={"Location": f"/hitl/scans/{scan.id}"})
 
     @routes.get("/scans", tags=tags, response_model=Page[Scan], responses=responses(401, 403, 422))

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel
 
 from vertice.adaptive.api import answers
-from vertice.adaptive.api.reviews import Reading
+from vertice.adaptive.api.access import Reading
 from vertice.adaptive.api.service import Service
 from vertice.adaptive.review import records
 from vertice.adaptive.review.audit import AuditEntry, AuditReport

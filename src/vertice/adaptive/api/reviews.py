@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from vertice.adaptive.advisories.model import Severity
 from vertice.adaptive.api import answers
+from vertice.adaptive.api.access import Leading, Reading, Writing
 from vertice.adaptive.api.documents import ReviewDocument, review_document
 from vertice.adaptive.api.service import Service, reviewer_of
 from vertice.adaptive.review.decide import MAX_TEXT
@@ -16,17 +17,13 @@ from vertice.adaptive.review.model import Comment, DecisionKind, Reviewer, Statu
 from vertice.adaptive.review.queue import Filter, Order, Summary, page
 from vertice.adaptive.review.rules import NeedsSecond, Refused, facts_of, low_risk, may_decide
 from vertice.adaptive.wargame.model import VerdictWord
-from vertice.kernel.auth.authenticator import needs
-from vertice.kernel.auth.model import ForbiddenError, Principal, Role, Scope
+from vertice.kernel.auth.model import ForbiddenError, Principal, Role
 from vertice.kernel.http.etag import IfMatch, if_match, not_modified
 from vertice.kernel.http.pages import Page, PageRequest, page_request
 from vertice.kernel.http.problem import responses
 
-__all__ = ["CodePath", "Deciding", "Reading", "Writing", "filter_of", "router"]
+__all__ = ["CodePath", "Matching", "filter_of", "router"]
 
-Reading = Annotated[Principal, Depends(needs(scope=Scope.read))]
-Writing = Annotated[Principal, Depends(needs(role=Role.reviewer, scope=Scope.write))]
-Deciding = Annotated[Principal, Depends(needs(role=Role.reviewer, scope=Scope.decide))]
 CodePath = Annotated[
     str,
     Path(max_length=50, pattern=r"^[A-Za-z0-9-]+$", description="The review's code, its id, or the code of an APV."),
@@ -182,10 +179,8 @@ def _add_assignment(routes: APIRouter, service: Service) -> None:
         return await assigned(code, None, principal, matching)
 
     @routes.put("/{code}/assignee", response_model=ReviewDocument, responses=changed)
-    async def assign_review(code: CodePath, to: Assignee, principal: Writing, matching: Matching) -> Response:
+    async def assign_review(code: CodePath, to: Assignee, principal: Leading, matching: Matching) -> Response:
         """Give the review to somebody: for leads."""
-        if not principal.role.covers(Role.lead):
-            raise ForbiddenError("only a lead assigns reviews to others", where=code, todo="Claim it, or ask a lead.")
         return await assigned(code, Reviewer(to.name, "", to.id), principal, matching)
 
 

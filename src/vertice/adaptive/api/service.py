@@ -7,6 +7,8 @@ from typing import Protocol
 from uuid import UUID
 
 from vertice.adaptive.api.live import Audience
+from vertice.adaptive.metrics import HitlMetrics
+from vertice.adaptive.projects.model import Scan
 from vertice.adaptive.projects.scans import ScanStore
 from vertice.adaptive.projects.store import ProjectStore
 from vertice.adaptive.review.model import Review, Reviewer
@@ -23,11 +25,11 @@ __all__ = ["Service", "Tasks", "reviewer_of"]
 class Tasks(Protocol):
     """Tells the workers what there is to do. What is told twice is done once; what is not told they find later."""
 
-    async def scan(self, scan_id: UUID) -> None:
+    async def enqueue_scan(self, scan: Scan) -> None:
         """A scan was asked for."""
         ...
 
-    async def execute(self, decision_id: UUID) -> None:
+    async def enqueue_execution(self, decision_id: UUID) -> None:
         """A decision binds and is to be carried out."""
         ...
 
@@ -46,6 +48,7 @@ class Service:
     tasks: Tasks
     policy_of: Callable[[Review], Policy]
     """The service's policy, made stricter by the project's own."""
+    metrics: HitlMetrics
     clock: Callable[[], datetime]
 
 

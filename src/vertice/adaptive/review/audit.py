@@ -27,7 +27,18 @@ from vertice.kernel.database import ReadSession, WriteSession
 from vertice.kernel.errors import UnfinishedError, from_os_error
 from vertice.kernel.files import read_text, write_atomic
 
-__all__ = ["GENESIS", "Anchor", "AuditEntry", "AuditReport", "Head", "append", "entries", "is_empty", "verify_chain"]
+__all__ = [
+    "GENESIS",
+    "Anchor",
+    "AuditEntry",
+    "AuditReport",
+    "Head",
+    "append",
+    "entries",
+    "is_empty",
+    "last_head",
+    "verify_chain",
+]
 
 GENESIS = "0" * 64
 """`prev_hash` of the first entry."""
@@ -178,16 +189,17 @@ async def verify_chain(
         head = Head(entry.seq, entry.hash)
         anchor_met = anchor_met or head == anchored
         rows.update({name: (entry.seq, digest) for name, digest in _digests(entry.payload).items()})
-    return _judge_end(head, await _kept_head(session), anchored, anchor_met=anchor_met), rows
+    return _judge_end(head, await last_head(session), anchored, anchor_met=anchor_met), rows
 
 
 async def is_empty(session: ReadSession) -> bool:
     """Say whether nothing was ever entered."""
-    kept = await _kept_head(session)
+    kept = await last_head(session)
     return kept is None or kept.seq == 0
 
 
-async def _kept_head(session: ReadSession) -> Head | None:
+async def last_head(session: ReadSession) -> Head | None:
+    """Return the end of the chain as its head row names it."""
     row = (await session.execute(select(AuditHead.seq, AuditHead.hash).where(AuditHead.id == 1))).first()
     return None if row is None else Head(row[0], row[1])
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias, TypeVarTuple
 
-from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, case, extract, func, select
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, bindparam, case, extract, func, select, tuple_
 
 from vertice.adaptive.advisories.model import Severity
 from vertice.adaptive.review.decide import UNDECIDED
@@ -42,7 +42,7 @@ async def counts(session: ReadSession, now: datetime) -> Counts:
     """Return what waits for a decision; cheap enough for every change."""
     query = (
         select(ApvReview.severity, func.count(), func.count(case((ApvReview.due_at < now, 1))))
-        .where(ApvReview.status.in_(UNDECIDED))
+        .where(_WAITS)
         .group_by(ApvReview.severity)
     )
     rows = (await session.execute(query)).all()
@@ -56,10 +56,8 @@ async def counts(session: ReadSession, now: datetime) -> Counts:
 async def statistics(session: ReadSession, now: datetime, *, project: str | None = None, days: int = 30) -> Statistics:
     """Return every figure as of `now`, of one project (by name) or of all; `days`: the window of the decisions."""
     window = _Window(now, now - timedelta(days=days), project)
-    groups = await _groups(session, window)
-    of_people = [group for group in groups if not group.automatic]
-    delays = _sums if session.get_bind().dialect.name == "postgresql" else _rows
-    time_to_decide, to_decision, to_fix = await delays(session, window)
+    add_up = _added_up if session.get_bind().dialect.name == "postgresql" else _one_by_one
+    made = await add_up(session, window)
     today, this_week = await _lately(session, window)
     return Statistics(
         at=now,
@@ -68,16 +66,18 @@ async def statistics(session: ReadSession, now: datetime, *, project: str | None
         decided=Decided(
             today=today,
             this_week=this_week,
-            total=sum(group.count for group in groups),
-            automatic=sum(group.count for group in groups if group.automatic),
-            not_carried_out=sum(group.count for group in groups if group.state == DecisionState.failed),
-            by_decision=_each(DecisionKind, _sum((group.decision, group.count) for group in groups)),
-            by_severity=_each(Severity, _sum((group.severity, group.count) for group in groups)),
+            total=made.groups.total(),
+            automatic=sum(count for group, count in made.groups.items() if group.automatic),
+            not_carried_out=sum(count for group, count in made.groups.items() if group.state == DecisionState.failed),
+            by_decision=_each(DecisionKind, _sum((group.decision, count) for group, count in made.groups.items())),
+            by_severity=_each(Severity, _sum((group.severity, count) for group, count in made.groups.items())),
         ),
-        time_to_decide=time_to_decide,
-        agreement=agreement_of((group.decision, group.verdict, group.count) for group in of_people),
-        advisory_to_decision=to_decision,
-        advisory_to_fix=to_fix,
+        time_to_decide=made.time_to_decide,
+        agreement=agreement_of(
+            (group.decision, group.verdict, count) for group, count in made.groups.items() if not group.automatic
+        ),
+        advisory_to_decision=made.advisory_to_decision,
+        advisory_to_fix=made.advisory_to_fix,
     )
 
 
@@ -103,9 +103,20 @@ class _Group:
     verdict: str
     state: str
     automatic: bool
-    count: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """The decisions of a window, added up."""
+
+    groups: Counter[_Group]
+    time_to_decide: Durations
+    advisory_to_decision: Delay
+    advisory_to_fix: Delay
+
+
+# Written into the query's text, so that the database can use the index of what waits.
+_WAITS = ApvReview.status.in_(bindparam("waiting", sorted(UNDECIDED), expanding=True, literal_execute=True))
 _AUTOMATIC = func.coalesce(HitlDecision.reviewer_id, "") == AUTOMATIC
 _BINDS = and_(HitlDecision.decision.in_(_FINAL), HitlDecision.state.in_(_BINDING))
 _FIXED = and_(HitlDecision.decision == DecisionKind.approve, HitlDecision.state == DecisionState.done)
@@ -114,7 +125,7 @@ _FIXED = and_(HitlDecision.decision == DecisionKind.approve, HitlDecision.state 
 async def _pending(session: ReadSession, window: _Window) -> Pending:
     late = func.count(case((ApvReview.due_at < window.now, 1)))
     columns = (ApvReview.status, ApvReview.severity, ApvReview.project_name)
-    query = select(*columns, func.count(), late).where(ApvReview.status.in_(UNDECIDED), *window.reviews)
+    query = select(*columns, func.count(), late).where(_WAITS, *window.reviews)
     rows = (await session.execute(query.group_by(*columns))).all()
     projects = _sum((project, count) for _, _, project, count, _ in rows)
     return Pending(
@@ -142,50 +153,51 @@ async def _lately(session: ReadSession, window: _Window) -> tuple[int, int]:
     return row[0], row[1]
 
 
-async def _groups(session: ReadSession, window: _Window) -> list[_Group]:
-    columns = (HitlDecision.decision, ApvReview.severity, ReviewRevision.verdict, HitlDecision.state)
-    automatic = _AUTOMATIC.label("automatic")
-    query = _with_reviews(select(*columns, automatic, func.count()), window).group_by(*columns, automatic)
-    return [
-        _Group(decision, severity, verdict, state, by_itself, count)
-        for decision, severity, verdict, state, by_itself, count in await session.execute(query)
-    ]
-
-
-async def _sums(session: ReadSession, window: _Window) -> tuple[Durations, Delay, Delay]:
+async def _added_up(session: ReadSession, window: _Window) -> _Made:
+    """Let PostgreSQL add up, the groups and the whole in one pass."""
     taken = case((~_AUTOMATIC, _seconds(ReviewRevision.created_at, HitlDecision.created_at)))
     decided = case((_BINDS, _seconds(ApvReview.published_at, HitlDecision.created_at)))
     fixed = case((_FIXED, _seconds(ApvReview.published_at, HitlDecision.carried_out_at)))
+    automatic = _AUTOMATIC.label("automatic")
+    columns = (HitlDecision.decision, ApvReview.severity, ReviewRevision.verdict, HitlDecision.state, automatic)
     query = select(
-        func.count(taken),
-        func.avg(taken),
-        func.percentile_cont(0.5).within_group(taken),
-        func.percentile_cont(0.95).within_group(taken),
+        *columns,
+        func.count(),
+        *(func.count(taken), func.avg(taken)),
+        *(func.percentile_cont(share).within_group(taken) for share in (0.5, 0.95)),
         *(func.count(decided), func.avg(decided)),
         *(func.count(fixed), func.avg(fixed)),
-    )
-    row = (await session.execute(_with_reviews(query, window))).one()
-    return (
-        Durations(row[0], _number(row[1]), _number(row[2]), _number(row[3])),
-        Delay(row[4], _number(row[5])),
-        Delay(row[6], _number(row[7])),
+    ).group_by(func.grouping_sets(tuple_(*columns), tuple_()))
+    rows = (await session.execute(_with_reviews(query, window))).all()
+    whole = next(row for row in rows if row.decision is None)
+    seconds = [None if value is None else float(value) for value in whole]
+    return _Made(
+        Counter({_Group(*row[:5]): row[5] for row in rows if row is not whole}),
+        Durations(whole[6], *seconds[7:10]),
+        Delay(whole[10], seconds[11]),
+        Delay(whole[12], seconds[13]),
     )
 
 
-async def _rows(session: ReadSession, window: _Window) -> tuple[Durations, Delay, Delay]:
+async def _one_by_one(session: ReadSession, window: _Window) -> _Made:
+    """Add up here: SQLite knows no percentiles."""
     query = select(
+        *(HitlDecision.decision, ApvReview.severity, ReviewRevision.verdict, HitlDecision.state, _AUTOMATIC),
         *(HitlDecision.created_at, HitlDecision.carried_out_at, ReviewRevision.created_at, ApvReview.published_at),
-        *(_AUTOMATIC, _BINDS, _FIXED),
+        *(_BINDS, _FIXED),
     )
+    groups: Counter[_Group] = Counter()
     taken, decided, fixed = [], [], []
-    for made, done, proposed, published, automatic, binds, fixes in await session.execute(_with_reviews(query, window)):
-        if not automatic:
+    for row in await session.execute(_with_reviews(query, window)):
+        group, (made, done, proposed, published, binds, fixes) = _Group(*row[:5]), row[5:]
+        groups[group] += 1
+        if not group.automatic:
             taken.append((made - proposed).total_seconds())
         if published is not None and binds:
             decided.append((made - published).total_seconds())
         if published is not None and done is not None and fixes:
             fixed.append((done - published).total_seconds())
-    return durations_of(taken), delay_of(decided), delay_of(fixed)
+    return _Made(groups, durations_of(taken), delay_of(decided), delay_of(fixed))
 
 
 def _with_reviews(query: Select[*_Columns], window: _Window) -> Select[*_Columns]:
@@ -203,10 +215,6 @@ def _with_reviews(query: Select[*_Columns], window: _Window) -> Select[*_Columns
 
 def _seconds(since: _Moment, until: _Moment) -> ColumnElement[Any]:
     return extract("epoch", until - since)
-
-
-def _number(value: Any) -> float | None:
-    return None if value is None else float(value)
 
 
 def _sum(pairs: Iterable[tuple[str, int]]) -> Counter[str]:

@@ -19,7 +19,17 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from vertice.adaptive.advisories.model import Severity
 from vertice.adaptive.review import rows
-from vertice.adaptive.review.audit import Anchor, AuditEntry, AuditReport, append, entries, is_empty, verify_chain
+from vertice.adaptive.review.audit import (
+    Anchor,
+    AuditEntry,
+    AuditReport,
+    Head,
+    append,
+    entries,
+    is_empty,
+    last_head,
+    verify_chain,
+)
 from vertice.adaptive.review.change import Change, propose
 from vertice.adaptive.review.decide import UNDECIDED, ConflictError, Standing, check, check_comment, next_status
 from vertice.adaptive.review.model import (
@@ -276,6 +286,20 @@ class ReviewStore:
                 why = "was removed" if name not in present else "was changed" if seq else "was added past the store"
                 return AuditReport(ok=False, entries=report.entries, first_bad_seq=seq, why=f"row {name} {why}")
         return report
+
+    async def adopt_anchor(self) -> None:
+        """Anchor a chain that is whole where this home never anchored one: a new machine of the same database.
+
+        From then on this home finds every cut. A home that has an anchor, or whose chain is broken, is left as it is.
+        """
+        if self._anchor.path.parent.exists():
+            return
+        async with self._database.read() as session:
+            report, _ = await verify_chain(session, Head())
+            head = await last_head(session)
+        if report.ok and head is not None and head.seq > 0:
+            self._anchor.replace(head)
+            get_logger(__name__).warning("audit chain anchored on this machine for the first time", entries=head.seq)
 
     async def reanchor(self, actor: str) -> AuditReport:
         """Trust the chain as it is now: after a restore, or on another machine of the same database. Then verify.

@@ -36,6 +36,12 @@ class ApvReview(Table):
         Index("ix_apv_reviews_severity", "severity"),
         Index("ix_apv_reviews_priority", "priority", "apv_code"),
         Index("ix_apv_reviews_queue", "priority", "apv_code", postgresql_where=_WAITING, sqlite_where=_WAITING),
+        Index(
+            "ix_apv_reviews_waiting",
+            *("severity", "status", "project_name", "due_at"),
+            postgresql_where=_WAITING,
+            sqlite_where=_WAITING,
+        ),
         Index("ix_apv_reviews_created_at", "created_at", "apv_code"),
         Index("ix_apv_reviews_due_at", "due_at"),
     )
