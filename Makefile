@@ -2,14 +2,14 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help setup run test lint probes e2e bench clean
+.PHONY: help setup setup-servers run test lint probes e2e bench clean
 
 BIN := .venv/bin
 JOBS ?= $(shell nproc)
 RUN := .run
 
 help: ## Show what you can do here
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 setup: ## Install all the project needs: a virtual environment, uv, bubblewrap
 	@scripts/setup
@@ -17,7 +17,10 @@ setup: ## Install all the project needs: a virtual environment, uv, bubblewrap
 run: setup ## Heal examples/patient: find, patch, prove; ends with reviews waiting
 	@scripts/run-patient $(RUN)
 
-test: setup lint ## Run the whole suite (lint first), as CI does
+setup-servers: setup ## Install the servers that tests start: PostgreSQL, RabbitMQ, Redis
+	@scripts/setup-servers
+
+test: setup-servers lint ## Run the whole suite (lint first), as CI does
 	$(BIN)/pytest -n $(JOBS) --dist worksteal
 
 lint: setup ## ruff, mypy --strict, import-linter, deptry
@@ -30,7 +33,7 @@ lint: setup ## ruff, mypy --strict, import-linter, deptry
 probes: setup ## Every shipped probe against a vulnerable and a fixed release (installs real releases)
 	$(BIN)/pytest -n $(JOBS) --dist worksteal -m probes
 
-e2e: setup ## Whole journeys only
+e2e: setup-servers ## Whole journeys only
 	$(BIN)/pytest tests/e2e
 
 bench: setup ## Side by side with peers, as ratios

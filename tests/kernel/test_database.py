@@ -1,52 +1,61 @@
 """The database: schema, transactions, times, and one clear error for each thing that can be wrong with it."""
 
 import asyncio
-import sqlite3
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta, timezone
+from urllib.parse import quote
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 
-from vertice.kernel.database import Database, UtcDateTime, current, upgrade
-from vertice.kernel.errors import InputError, UnfinishedError
+from tests.servers import PASSWORD, Postgres
+from vertice.kernel.database import Database, UtcDateTime, alone, current, upgrade
+from vertice.kernel.errors import InputError, UnfinishedError, VerticeError
 from vertice.kernel.migrations import HEAD
 
 
-@pytest.fixture
-def url(tmp_path) -> str:
-    return f"sqlite+aiosqlite:///{tmp_path}/deep/vertice.db"
+async def test_upgrading_makes_the_newest_schema_and_may_be_repeated(empty_database_url):
+    assert await current(empty_database_url) is None
+    await upgrade(empty_database_url)
+    await upgrade(empty_database_url)
+    assert await current(empty_database_url) == HEAD
 
 
-async def test_upgrading_makes_the_newest_schema_and_may_be_repeated(url, tmp_path):
-    assert await current(url) is None
-    await upgrade(url)
-    await upgrade(url)
-    assert await current(url) == HEAD
+async def test_a_new_folder_is_for_its_owner_alone(tmp_path):
+    await upgrade(f"sqlite+aiosqlite:///{tmp_path}/deep/vertice.db")
     assert (tmp_path / "deep").stat().st_mode & 0o777 == 0o700
 
 
-UPGRADE = "import asyncio, sys; from vertice.kernel.database import upgrade; asyncio.run(upgrade(sys.argv[1]))"
+UPGRADE = """
+import asyncio, os, sys
+import alembic.command, sqlalchemy.ext.asyncio
+from vertice.kernel.database import upgrade
+for _ in range(8):
+    if not os.fork():
+        asyncio.run(upgrade(sys.argv[1]))
+        os._exit(0)
+sys.exit(any(os.wait()[1] for _ in range(8)))
+"""
 
 
-async def test_four_processes_may_upgrade_at_once(url):
-    workers = [await asyncio.create_subprocess_exec(sys.executable, "-c", UPGRADE, url) for _ in range(4)]
-    assert [await worker.wait() for worker in workers] == [0, 0, 0, 0]
-    assert await current(url) == HEAD
+def test_eight_processes_may_upgrade_at_once(empty_database_url):
+    done = subprocess.run([sys.executable, "-c", UPGRADE, empty_database_url], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert asyncio.run(current(empty_database_url)) == HEAD
 
 
-async def test_sqlite_is_set_up_for_several_processes(url):
-    async with Database.open(url) as database, database.read() as session:
+async def test_sqlite_is_set_up_for_several_processes(sqlite_url):
+    async with Database.open(sqlite_url) as database, database.read() as session:
         found = [(await session.execute(text(f"PRAGMA {name}"))).scalar_one() for name in
                  ("journal_mode", "foreign_keys", "busy_timeout")]  # fmt: skip
     assert found == ["wal", 1, 30_000]
 
 
-async def test_a_write_commits_at_the_end_and_rolls_back_on_an_error(url):
-    await upgrade(url)
-    async with Database.open(url) as database:
+async def test_a_write_commits_at_the_end_and_rolls_back_on_an_error(database_url):
+    async with Database.open(database_url) as database:
         async with database.write() as session:
             await session.execute(text("UPDATE audit_head SET seq = 7"))
 
@@ -61,22 +70,62 @@ async def test_a_write_commits_at_the_end_and_rolls_back_on_an_error(url):
             assert (await session.execute(text("SELECT seq FROM audit_head"))).scalar_one() == 7
 
 
-async def test_a_read_never_commits(url):
-    await upgrade(url)
-    async with Database.open(url) as database:
+async def test_a_read_never_commits(sqlite_url):
+    async with Database.open(sqlite_url) as database:
         async with database.read() as session:
             await session.execute(text("UPDATE audit_head SET seq = 8"))
         async with database.read() as session:
             assert (await session.execute(text("SELECT seq FROM audit_head"))).scalar_one() == 0
 
 
-async def test_two_writers_wait_for_each_other(url):
-    await upgrade(url)
-    async with Database.open(url) as one, Database.open(url) as two:
+async def test_postgresql_refuses_to_write_in_a_read(postgres_url):
+    async with Database.open(postgres_url) as database:
+
+        async def write() -> None:
+            async with database.read() as session:
+                await session.execute(text("UPDATE audit_head SET seq = 8"))
+
+        with pytest.raises(UnfinishedError, match="cannot be written to"):
+            await write()
+
+
+async def test_a_read_sees_one_state_throughout(database_url):
+    async with Database.open(database_url) as database, database.read() as reading:
+        before = (await reading.execute(text("SELECT seq FROM audit_head"))).scalar_one()
+        async with database.write() as writing:
+            await writing.execute(text("UPDATE audit_head SET seq = 7"))
+        assert (await reading.execute(text("SELECT seq FROM audit_head"))).scalar_one() == before
+
+
+async def test_a_broken_constraint_is_the_callers_to_explain(database_url):
+    async with Database.open(database_url) as database:
+
+        async def twice() -> None:
+            async with database.write() as session:
+                await session.execute(text("INSERT INTO audit_head (id, seq, hash) VALUES (1, 0, '')"))
+
+        with pytest.raises(IntegrityError):
+            await twice()
+
+
+async def test_an_error_of_the_callers_own_is_not_taken_for_the_databases(database_url):
+    async with Database.open(database_url) as database:
+
+        async def read_a_file() -> None:
+            async with database.write():
+                raise FileNotFoundError("evidence.json")
+
+        with pytest.raises(FileNotFoundError, match=r"evidence\.json"):
+            await read_a_file()
+
+
+async def test_writers_that_must_be_alone_wait_for_each_other(database_url):
+    async with Database.open(database_url) as one, Database.open(database_url) as two:
 
         async def count_up(database: Database) -> None:
             for _ in range(10):
                 async with database.write() as session:
+                    await alone(session, "counting")
                     seq = (await session.execute(text("SELECT seq FROM audit_head"))).scalar_one()
                     await asyncio.sleep(0)
                     await session.execute(text("UPDATE audit_head SET seq = :seq"), {"seq": seq + 1})
@@ -86,24 +135,119 @@ async def test_two_writers_wait_for_each_other(url):
             assert (await session.execute(text("SELECT seq FROM audit_head"))).scalar_one() == 20
 
 
-def run(script: str, path) -> None:
-    with sqlite3.connect(path) as connection:
-        connection.executescript(script)
-    connection.close()
+async def seq_of(database: Database) -> int:
+    async with database.read() as session:
+        return int((await session.execute(text("SELECT seq FROM audit_head"))).scalar_one())
 
 
-async def test_a_database_of_another_program_is_left_alone(tmp_path):
-    path = tmp_path / "app.db"
-    run("CREATE TABLE orders (id INTEGER)", path)
-    with pytest.raises(InputError, match=r"holds other tables \(orders…\)"):
-        await upgrade(f"sqlite+aiosqlite:///{path}")
-
-
-async def test_a_database_of_a_newer_vertice_is_refused(url, tmp_path):
+@pytest.mark.parametrize("end", [Postgres.stop, Postgres.kill], ids=["stopped", "killed"])
+async def test_a_server_that_goes_is_one_clear_error_and_one_that_comes_back_works_at_once(private_postgres, end):
+    server = private_postgres()
+    url = server.url.replace("postgresql:", "postgresql+asyncpg:")
     await upgrade(url)
-    run("UPDATE vertice_version SET version_num = '9999'", tmp_path / "deep" / "vertice.db")
+    async with Database.open(url) as database:
+        assert await asyncio.gather(*(seq_of(database) for _ in range(5))) == [0] * 5
+
+        async def write_while_it_goes() -> None:
+            async with database.write() as session:
+                await session.execute(text("UPDATE audit_head SET seq = 8"))
+                end(server)
+                await session.execute(text("UPDATE audit_head SET seq = 9"))
+
+        with pytest.raises(UnfinishedError, match="connection to the database was lost") as caught:
+            await write_while_it_goes()
+        refuse_secrets(caught.value)
+        with pytest.raises(UnfinishedError, match="cannot reach the database") as caught:
+            await seq_of(database)
+        refuse_secrets(caught.value)
+        server.start()
+        assert await asyncio.gather(*(seq_of(database) for _ in range(5))) == [0] * 5
+
+
+async def test_a_server_that_hangs_is_not_waited_for_without_end(private_postgres):
+    server = private_postgres()
+    url = server.url.replace("postgresql:", "postgresql+asyncpg:")
+    await upgrade(url)
+    async with Database.open(url, patience=1) as database:
+        assert await seq_of(database) == 0
+        server.pause()
+        with pytest.raises(UnfinishedError, match="cannot reach the database: no answer in time"):
+            await seq_of(database)
+        server.resume()
+        assert await seq_of(database) == 0
+
+
+async def test_a_connection_that_was_cut_while_it_lay_in_the_pool_is_made_anew(postgres_url):
+    async with Database.open(postgres_url) as database, Database.open(postgres_url) as other:
+        await asyncio.gather(*(seq_of(database) for _ in range(5)))
+        async with other.write() as session:
+            mine = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+            await session.execute(text(f"{mine} AND pid <> pg_backend_pid()"))
+        await asyncio.sleep(0.1)  # until the loop has heard of it
+        assert await asyncio.gather(*(seq_of(database) for _ in range(5))) == [0] * 5
+
+
+def refuse_secrets(error: VerticeError) -> None:
+    assert "***@127.0.0.1" in error.where
+    for secret in (PASSWORD, quote(PASSWORD, safe="")):
+        assert secret not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "what"),
+    [
+        ({"password": "wrong-geheim"}, InputError, "refuses this user or password"),
+        ({"username": "nobody-here"}, InputError, "refuses this user or password"),
+        ({"database": "nowhere"}, InputError, r'there is no such database \(database "nowhere" does not exist\)'),
+        ({"port": 1}, UnfinishedError, "cannot reach the database"),
+        ({"host": "host.invalid"}, UnfinishedError, "cannot reach the database"),
+    ],
+    ids=["password", "user", "database", "port", "host"],
+)
+async def test_a_url_that_leads_nowhere_is_said(postgres_url, change, kind, what):
+    with pytest.raises(kind, match=what) as caught:
+        await upgrade(make_url(postgres_url).set(**change).render_as_string(hide_password=False))
+    for secret in (PASSWORD, quote(PASSWORD, safe=""), "wrong-geheim"):
+        assert secret not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("statement", "value", "what"),
+    [
+        ("UPDATE audit_entries SET actor = :value", "a\0b", "cannot be kept"),
+        ("INSERT INTO vertice_version VALUES (:value)", "x" * 100, "cannot be kept"),
+        ("SELECT 1 FROM nothing WHERE '' = :value", "", "lacks Vértice's tables"),
+        ("SELECT pg_sleep(0) FROM vertice_version WHERE version_num = repeat(:value, -1) OR 1/0 = 1", "x", "division"),
+    ],
+    ids=["NUL", "too long", "no table", "a fault of the query's own"],
+)
+async def test_what_postgresql_refuses_is_said_without_the_statement(postgres_url, statement, value, what):
+    async with Database.open(postgres_url) as database:
+
+        async def write() -> None:
+            async with database.write() as session:
+                await session.execute(text(statement), {"value": value})
+
+        with pytest.raises(VerticeError, match=what) as caught:
+            await write()
+        assert statement.split()[0] not in caught.value.what
+
+
+async def run(url: str, statement: str) -> None:
+    async with Database.open(url) as database, database.write() as session:
+        await session.execute(text(statement))
+
+
+async def test_a_database_of_another_program_is_left_alone(empty_database_url):
+    await run(empty_database_url, "CREATE TABLE orders (id INTEGER)")
+    with pytest.raises(InputError, match=r"holds other tables \(orders…\)"):
+        await upgrade(empty_database_url)
+
+
+async def test_a_database_of_a_newer_vertice_is_refused(database_url):
+    await run(database_url, "UPDATE vertice_version SET version_num = '9999'")
     with pytest.raises(InputError, match="has schema 9999, this Vértice knows up to"):
-        await upgrade(url)
+        await upgrade(database_url)
 
 
 @pytest.mark.parametrize("kind", ["no database", "a folder", "under a file"])
@@ -145,10 +289,9 @@ def test_a_time_without_a_zone_is_refused():
         UtcDateTime().process_bind_param(datetime(2026, 1, 1), sqlite.dialect())  # noqa: DTZ001
 
 
-async def test_a_full_disk_is_said_and_leaves_nothing_half_written(url):
+async def test_a_full_disk_is_said_and_leaves_nothing_half_written(sqlite_url):
     """SQLite's own page limit stands in for the disk: it ends in the same error."""
-    await upgrade(url)
-    async with Database.open(url) as database:
+    async with Database.open(sqlite_url) as database:
 
         async def fill() -> None:
             async with database.write() as session:

@@ -7,30 +7,32 @@
 
 A read and a write transaction are different types, so that code which only reads cannot be handed a writer by mistake
 nor write unseen. On SQLite a write transaction takes its lock at the start (BEGIN IMMEDIATE): two writers wait for
-each other instead of failing half-way.
+each other instead of failing half-way. On PostgreSQL a read transaction is a read-only snapshot, and a write
+transaction sees what others commit while it runs: it locks the rows that it reads in order to change them.
 """
 
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from sqlalchemy import Connection, DateTime, TypeDecorator, event, inspect, make_url, text
+from sqlalchemy import Connection, DateTime, TypeDecorator, inspect, text
 from sqlalchemy.engine import URL, Dialect
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.pool import Pool
 
-from vertice.kernel.errors import InputError, UnfinishedError, VerticeError, from_os_error
+from vertice.kernel.database_errors import explained, unreachable
+from vertice.kernel.engine import make_engine
+from vertice.kernel.errors import InputError
 from vertice.kernel.migrations import HEAD, VERSION_TABLE
 from vertice.kernel.text import printable
 
-__all__ = ["Database", "ReadSession", "Table", "UtcDateTime", "WriteSession", "current", "upgrade"]
+__all__ = ["Database", "ReadSession", "Table", "UtcDateTime", "WriteSession", "alone", "current", "upgrade"]
 
-_BUSY_MILLISECONDS = 30_000
+_READING = {"postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}}
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -73,19 +75,26 @@ class Database:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._writing = engine.execution_options(vertice_write=True)
+        self._reading = engine.execution_options(**_READING.get(engine.dialect.name, {}))
 
     @classmethod
-    def open(cls, url: str) -> Self:
+    def open(cls, url: str, *, patience: float | None = 60.0) -> Self:
         """Return the database at `url` (`Settings.database`). Connects at the first use.
 
-        Raises InputError for an unreadable URL or a driver that is not installed.
+        `patience`: how many seconds a server may take for one statement, None for any. Raises InputError for an
+        unreadable URL or a driver that is not installed.
         """
-        return cls(_engine(_parsed(url)))
+        return cls(make_engine(url, patience=patience))
 
     @property
     def url(self) -> URL:
         """Where it is, with the password (rendered as `***`)."""
         return self._engine.url
+
+    @property
+    def pool(self) -> Pool:
+        """The pool, for whoever shows how much of it is used."""
+        return self._engine.pool
 
     async def close(self) -> None:
         """Give every connection back."""
@@ -103,16 +112,27 @@ class Database:
     async def read(self) -> AsyncIterator[ReadSession]:
         """One read transaction; sees one state of the database throughout."""
         with _Explained(self.url):
-            async with ReadSession(self._engine, expire_on_commit=False, autoflush=False) as session:
+            async with ReadSession(self._reading, expire_on_commit=False, autoflush=False) as session:
+                await _connect(session, self.url)
                 yield session
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[WriteSession]:
-        """One write transaction: commits when the block ends, rolls back when it raises."""
+        """One write transaction: commits when the block ends, rolls back when it raises.
+
+        An IntegrityError comes through as it is: only the caller knows what the constraint means.
+        """
         with _Explained(self.url):
             async with WriteSession(self._writing, expire_on_commit=False) as session:
+                await _connect(session, self.url)
                 yield session
                 await session.commit()
+
+
+async def alone(session: WriteSession, name: str) -> None:
+    """Wait until no other write transaction holds `name`, and hold it until this one ends."""
+    if session.get_bind().dialect.name == "postgresql":
+        await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
 
 
 async def current(url: str) -> str | None:
@@ -127,12 +147,13 @@ async def upgrade(url: str) -> None:
 
     Raises InputError when the database holds somebody else's tables or was written by a newer Vértice.
     """
-    async with Database.open(url) as database:
+    async with Database.open(url, patience=None) as database:
         async with database.read() as session:
             connection = await session.connection()
             if await connection.run_sync(_revision) == HEAD:
                 return
         async with database.write() as session:
+            await alone(session, "vertice.schema")
             connection = await session.connection()
             await connection.run_sync(_migrate)
 
@@ -180,74 +201,15 @@ def _revision(connection: Connection) -> str | None:
     return None if row is None else str(row[0])
 
 
-def _parsed(url: str) -> URL:
+async def _connect(session: AsyncSession, url: URL) -> None:
     try:
-        return make_url(url)
-    except (ArgumentError, ValueError):
-        raise InputError(
-            "is not a database URL", where="DATABASE_URL", todo="See .env.example."
-        ) from None  # the original shows the URL, password included
-
-
-def _engine(url: URL) -> AsyncEngine:
-    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
-        _make_parent(Path(url.database))
-        _try_sqlite(url)
-    try:
-        engine = create_async_engine(url)
-    except (ModuleNotFoundError, NoSuchModuleError) as error:
-        raise InputError(
-            f"the driver {url.drivername} is not installed",
-            where="DATABASE_URL",
-            todo="Install it, or unset DATABASE_URL for the embedded SQLite.",
-        ) from error
-    if url.get_backend_name() == "sqlite":
-        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-        event.listen(engine.sync_engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _make_parent(path: Path) -> None:
-    try:
-        for folder in reversed([one for one in path.absolute().parents if not one.exists()]):
-            folder.mkdir(mode=0o700, exist_ok=True)
+        await session.connection()
     except OSError as error:
-        raise from_os_error(error, "making the database's folder") from error
-
-
-def _try_sqlite(url: URL) -> None:
-    """Open the file once and close it again, so that a bad one is said here.
-
-    aiosqlite's thread for a connection that could not be opened may outlive the event loop and print a traceback.
-    """
-    try:
-        with closing(sqlite3.connect(url.database or "", timeout=_BUSY_MILLISECONDS / 1000)) as connection:
-            connection.execute("PRAGMA schema_version")
-    except sqlite3.Error as error:
-        raise _explained(str(error), url.render_as_string(hide_password=True)) from error
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    # Python's sqlite3 would open transactions by itself, at other moments than SQLAlchemy believes.
-    connection.isolation_level = None
-    try:
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.close()
-    except BaseException:
-        connection.close()  # the pool does not hold it yet: nobody else would end its thread
-        raise
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    write = connection.get_execution_options().get("vertice_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        raise unreachable(error, url.render_as_string(hide_password=True)) from error
 
 
 class _Explained:
-    """Turns a driver's error into one of ours; the SQL and its parameters are not shown."""
+    """Turns a driver's error into one of ours."""
 
     def __init__(self, url: URL) -> None:
         self._where = url.render_as_string(hide_password=True)
@@ -258,28 +220,5 @@ class _Explained:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, DBAPIError):
-            raise _explained(str(error.orig), self._where) from error
-        if isinstance(error, OSError):
-            raise UnfinishedError(
-                f"cannot reach the database: {error}", where=self._where, todo="Is it running?"
-            ) from error
-
-
-def _explained(said: str, where: str) -> VerticeError:
-    for part, kind, what, todo in _SQLITE_ERRORS:
-        if part in said:
-            return kind(what, where=where, todo=todo)
-    return UnfinishedError(f"the database refused: {printable(said, limit=300)}", where=where, todo="Try it again.")
-
-
-_SQLITE_ERRORS: tuple[tuple[str, type[VerticeError], str, str], ...] = (
-    ("is full", UnfinishedError, "no space left for the database", "Free some space and run it again."),
-    ("disk I/O error", UnfinishedError, "the disk refused to write the database", "Free some space and run it again."),
-    ("is locked", UnfinishedError, "another process holds the database", "Wait for it to end and try again."),
-    ("unable to open", InputError, "cannot open the database", "Check the path and its permissions."),
-    ("readonly", InputError, "the database cannot be written to", "Check the file's permissions."),
-    ("not a database", InputError, "is not a SQLite database", "Name another DATABASE_URL, or restore a backup."),
-    ("malformed", InputError, "the database is damaged", "Restore a backup."),
-    ("no such table", InputError, "the database lacks Vértice's tables", "Run `vertice heal` to make them."),
-)
+        if error is not None and (ours := explained(error, self._where)) is not None:
+            raise ours from error

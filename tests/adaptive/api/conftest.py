@@ -17,6 +17,7 @@ import uvicorn
 
 from vertice.adaptive.advisories.model import Severity
 from vertice.adaptive.api.process import Api, open_api
+from vertice.adaptive.api.server import configured
 from vertice.adaptive.execution.forges import propose
 from vertice.adaptive.projects.model import Scan
 from vertice.adaptive.review.model import Review, Run
@@ -154,14 +155,11 @@ async def serve(database_url: str, tmp_path: Path, samples: types.SimpleNamespac
             home = tmp_path / "home"
             home.mkdir(exist_ok=True)
             tasks = ToldTasks()
-            generous = {name: "1000000/minute" for name in ("address", "identity", "decisions", "login")}
+            generous = dict.fromkeys(("address", "identity", "decisions", "login"), "1000000/minute")
             given = {f"rate_limit_{name}": rate for name, rate in generous.items()} | settings
-            api = open_api(
-                ServiceSettings(vertice_home=home, database_url=database_url, port=0, **given),  # type: ignore[arg-type]
-                tasks,
-                person=("Ada", "ada@example.org"),
-            )
-            server = uvicorn.Server(uvicorn.Config(api.app, port=0, log_config=None, ws_max_size=16 * 1024))
+            chosen = ServiceSettings(vertice_home=home, database_url=database_url, port=0, **given)  # type: ignore[arg-type]
+            api = open_api(chosen, tasks, person=("Ada", "ada@example.org"))
+            server = uvicorn.Server(configured(chosen, api.app))
             running = asyncio.create_task(server.serve())
             while not server.started:
                 await asyncio.sleep(0.01)

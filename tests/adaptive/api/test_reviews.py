@@ -121,7 +121,6 @@ async def test_of_many_who_claim_at_once_one_has_it(desk):
     answers = await asyncio.gather(
         *(person.post(f"/hitl/reviews/{review.code}/claim", headers=at) for person in people)
     )
-    assert sorted(answer.status_code for answer in answers)[0] == 200
     assert sum(answer.status_code == 200 for answer in answers) == 1
     assert {answer.status_code for answer in answers} <= {200, 403, 409, 412}
 

@@ -1,16 +1,17 @@
-"""A real SQLite file and a store on it."""
+"""A store on each kind of database."""
 
 import runpy
 import types
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from vertice.adaptive.review.decide import Standing
 from vertice.adaptive.review.store import ReviewStore
-from vertice.kernel.database import Database, upgrade
+from vertice.kernel.database import Database
 
 
 @pytest.fixture(scope="session")
@@ -24,15 +25,28 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def url(home: Path) -> str:
-    return f"sqlite+aiosqlite:///{home}/vertice.db"
+def url(database_url: str) -> str:
+    return database_url
 
 
 @pytest_asyncio.fixture
 async def store(home: Path, url: str) -> AsyncIterator[ReviewStore]:
-    await upgrade(url)
     async with Database.open(url) as database:
         yield ReviewStore(database, home=home)
+
+
+@pytest_asyncio.fixture
+async def tamper(url: str) -> AsyncIterator[Callable[[str], Awaitable[None]]]:
+    """Run SQL past the store: statements between semicolons."""
+    engine = create_async_engine(url)
+
+    async def run(script: str) -> None:
+        async with engine.begin() as connection:
+            for statement in script.split(";"):
+                await connection.exec_driver_sql(statement)
+
+    yield run
+    await engine.dispose()
 
 
 @pytest.fixture

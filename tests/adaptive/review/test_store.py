@@ -8,7 +8,7 @@ import pytest
 
 from vertice.adaptive.advisories.model import Severity
 from vertice.adaptive.review.decide import ConflictError, Standing
-from vertice.adaptive.review.model import Action, DecisionKind, DecisionState, Status
+from vertice.adaptive.review.model import Action, DecisionKind, DecisionState, Reviewer, Status
 from vertice.adaptive.review.store import ReviewStore
 from vertice.kernel.database import Database
 from vertice.kernel.errors import InputError
@@ -178,7 +178,7 @@ async def test_of_two_deciders_on_one_version_one_loses_with_a_clear_error(store
 
 
 DECIDER = """
-import asyncio, sys
+import asyncio, os, sys
 from pathlib import Path
 from vertice.adaptive.review.decide import ConflictError, Standing
 from vertice.adaptive.review.model import Decision, DecisionKind, Reviewer
@@ -195,21 +195,63 @@ async def main(url, home, code, name):
             return "lost"
         return "won"
 
-print(asyncio.run(main(*sys.argv[1:])))
+for number in range(4):
+    if not os.fork():
+        print(asyncio.run(main(*sys.argv[1:], f"R{number}")), flush=True)
+        os._exit(0)
+for number in range(4):
+    os.wait()
 """
 
 
 async def test_of_four_processes_that_decide_at_once_one_wins(store, samples, url, home):
     review = await store.create(samples.a_new_review())
-    workers = [
-        await asyncio.create_subprocess_exec(
-            sys.executable, "-c", DECIDER, url, str(home), review.code, f"R{number}", stdout=asyncio.subprocess.PIPE
-        )
-        for number in range(4)
-    ]
-    said = sorted([(await worker.communicate())[0].decode().strip() for worker in workers])
+    command = [sys.executable, "-c", DECIDER, url, str(home), review.code]
+    deciders = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    said = sorted((await deciders.communicate())[0].decode().split())
     assert said == ["lost", "lost", "lost", "won"]
     assert (await store.verify()).ok
+
+
+async def test_of_twenty_who_decide_at_once_one_wins(store, samples, standing):
+    review = await store.create(samples.a_new_review())
+    deciders = [Reviewer(f"Reviewer {number}", f"r{number}@example.org") for number in range(20)]
+    results = await asyncio.gather(
+        *(
+            store.record_decision(
+                review.code, samples.a_decision(reviewer=decider), expected_version=1, standing=standing
+            )
+            for decider in deciders
+        ),
+        return_exceptions=True,
+    )
+    lost = [result for result in results if isinstance(result, ConflictError)]
+    (won,) = [result for result in results if result not in lost]
+    assert len(lost) == 19
+    found = await store.get(review.code)
+    assert (found.version, found.decisions) == (2, (won,))
+    assert (await store.verify()).ok
+
+
+async def test_many_writers_at_once_leave_a_whole_chain(store, samples, standing):
+    def proposal(number):
+        apv = samples.an_apv(f"APV-20261121-1{number:02}")
+        return samples.a_new_review(f"run-{number}", apvs=(apv,), root=f"/srv/{number}")
+
+    async def from_proposal_to_outcome(number):
+        review = await store.create(proposal(number))
+        record = await store.record_decision(review.code, samples.a_decision(), expected_version=1, standing=standing)
+        await store.record_outcome(record.id, Action.pr_merged)
+
+    await asyncio.gather(*(from_proposal_to_outcome(number) for number in range(15)))
+    report = await store.verify()
+    assert (report.ok, report.entries, report.why) == (True, 45, "")
+
+
+async def test_one_proposal_that_comes_eight_times_at_once_is_one_review(store, samples):
+    made = await asyncio.gather(*(store.create(samples.a_new_review()) for _ in range(8)))
+    assert made == [made[0]] * 8
+    assert len(await store.audit()) == 1
 
 
 async def test_a_refused_decision_leaves_no_trace(store, samples):

@@ -9,6 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from vertice.adaptive.api import decisions, live, overview, projects, records, reviews
 from vertice.adaptive.api.access import count_logins
+from vertice.adaptive.api.console import mount_console
 from vertice.adaptive.api.service import Service
 from vertice.kernel import tracing
 from vertice.kernel.auth import http as login
@@ -83,6 +84,7 @@ def make_app(parts: Parts) -> FastAPI:
     app.include_router(login.router("/hitl"), dependencies=[Depends(count_logins)])
     if settings.websocket_enabled:
         _add_socket(app, parts)
+    mount_console(app)
     return app
 
 

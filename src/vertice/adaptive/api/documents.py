@@ -10,6 +10,7 @@ from uuid import UUID
 
 from vertice.adaptive.remedy.model import Change, ReleaseFacts
 from vertice.adaptive.review.model import DecisionKind, DecisionRecord, DecisionState, Review, ReviewedApv
+from vertice.kernel.http.problem import without_folders
 
 __all__ = [
     "DecisionDocument",
@@ -194,7 +195,7 @@ def review_document(review: Review) -> ReviewDocument:
         proposal=None
         if proposal is None
         else ProposalDocument(
-            proposal.forge, proposal.ref, proposal.head, proposal.base, proposal.target, proposal.note
+            proposal.forge, without_folders(proposal.ref), proposal.head, proposal.base, proposal.target, proposal.note
         ),
         apvs=review.apvs,
         decisions=tuple(decision_document(made) for made in review.decisions),

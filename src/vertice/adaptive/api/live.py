@@ -17,7 +17,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from vertice.adaptive.metrics import HitlMetrics
 from vertice.adaptive.review.change import CHANNELS
-from vertice.kernel.bus.events import kept
+from vertice.kernel.bus.events import Event, kept
 from vertice.kernel.bus.live import Listener, Live
 from vertice.kernel.database import Database
 from vertice.kernel.errors import InputError, VerticeError
@@ -162,10 +162,11 @@ class _Talk:
             if event is None:
                 return _TRY_AGAIN
             try:
-                await self._send(event.text)
+                await self._send(event if isinstance(event, str) else event.text)
             except TimeoutError:
                 return _TRY_AGAIN
-            self._metrics.sent(event.channel, event.type)
+            if isinstance(event, Event):
+                self._metrics.sent(event.channel, event.type)
 
     async def keep_alive(self, still_welcome: Callable[[], Awaitable[bool]]) -> int:
         """Say every few seconds that the connection is there, as long as the client's login is good."""
@@ -199,11 +200,10 @@ class _Talk:
         if after is not None:
             async with self._database.read() as session:
                 if not await kept(session, asked.channel, after):
-                    await self._say({"type": "reset", "channel": asked.channel})
+                    self._listener.note(json.dumps({"type": "reset", "channel": asked.channel}))
                     after = None
-        # What was missed lies in the queue when `listen` returns, so it may be sent before this is said.
         seq = await self._live.listen(self._listener, asked.channel, after)
-        await self._say({"type": "subscribed", "channel": asked.channel, "seq": seq})
+        self._listener.note(json.dumps({"type": "subscribed", "channel": asked.channel, "seq": seq}))
 
     async def _say(self, message: dict[str, Any]) -> None:
         await self._send(json.dumps(message, ensure_ascii=False))

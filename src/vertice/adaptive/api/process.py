@@ -27,6 +27,7 @@ from vertice.adaptive.review.figures import counts
 from vertice.adaptive.review.model import Review
 from vertice.adaptive.review.policy import ALONE, TEAM, UNRESTRICTED, Policy, due_at, stricter
 from vertice.adaptive.review.store import ReviewStore
+from vertice.kernel import tracing
 from vertice.kernel.auth.audit import OnEvent
 from vertice.kernel.auth.authenticator import Authenticator
 from vertice.kernel.auth.claims import RoleRules
@@ -156,6 +157,7 @@ def open_api(settings: ServiceSettings, tasks: Tasks, *, person: tuple[str, str]
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
+                await asyncio.to_thread(tracing.stop)
 
     app = make_app(
         Parts(
@@ -244,7 +246,7 @@ def _checks(settings: ServiceSettings, database: Database) -> list[Check]:
     if database.url.get_backend_name() == "sqlite":
         checks: list[Check] = [SqliteCheck(Path(cast("str", database.url.database)))]
     else:
-        checks = [PostgresCheck(settings.database)]
+        checks = [PostgresCheck(settings.database, pool=lambda: database.pool)]
     if url := settings.redis_url.get_secret_value():
         checks.append(RedisCheck(url))
     if url := settings.rabbitmq_url.get_secret_value():

@@ -6,7 +6,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias, TypeVarTuple
 
-from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, bindparam, case, extract, func, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Double,
+    Select,
+    SQLColumnExpression,
+    and_,
+    bindparam,
+    case,
+    cast,
+    extract,
+    func,
+    select,
+    tuple_,
+)
 
 from vertice.adaptive.advisories.model import Severity
 from vertice.adaptive.review.decide import UNDECIDED
@@ -214,7 +227,7 @@ def _with_reviews(query: Select[*_Columns], window: _Window) -> Select[*_Columns
 
 
 def _seconds(since: _Moment, until: _Moment) -> ColumnElement[Any]:
-    return extract("epoch", until - since)
+    return cast(extract("epoch", until - since), Double)  # decimal numbers take three times as long
 
 
 def _sum(pairs: Iterable[tuple[str, int]]) -> Counter[str]:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, bindparam, or_, select
+from sqlalchemy import ColumnElement, Select, bindparam, literal_column, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from vertice.adaptive.advisories.model import Severity
@@ -92,7 +92,8 @@ _COLUMNS = (
     *(_R.reachability, _R.apv_count, _R.assignee, _R.assignee_name, _R.created_at, _R.updated_at, _R.published_at),
     *(_R.due_at, _R.version, _R.revision),
 )
-_TEXT = _R.apv_code + " " + _R.cve_id + " " + _R.package_name + " " + _R.project_name + " " + _R.summary
+_GAP: ColumnElement[str] = literal_column("' '")
+_TEXT = _R.apv_code + _GAP + _R.cve_id + _GAP + _R.package_name + _GAP + _R.project_name + _GAP + _R.summary
 """As the migration's trigram index has it."""
 
 

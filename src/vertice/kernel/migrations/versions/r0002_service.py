@@ -4,6 +4,8 @@ Revision ID: 0002
 Revises: 0001
 """
 
+import contextlib
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -42,13 +44,19 @@ def upgrade() -> None:
     _events()
     _messages()
     _work()
+    _search()
 
 
 def downgrade() -> None:
     """Drop them again; reviews, decisions and the audit chain stay."""
+    op.execute("DROP INDEX IF EXISTS ix_apv_reviews_text")
     for name in reversed(_TABLES):
         op.drop_table(name)
-    for name in ("ix_apv_reviews_queue", "ix_apv_reviews_created_at", "ix_apv_reviews_due_at"):
+    for name in (
+        *("ix_apv_reviews_queue", "ix_apv_reviews_waiting", "ix_apv_reviews_priority"),
+        "ix_apv_reviews_created_at",
+        "ix_apv_reviews_due_at",
+    ):
         op.drop_index(name, "apv_reviews")
     op.drop_index("ix_hitl_decisions_state", "hitl_decisions")
     op.drop_index("ix_hitl_decisions_created_at", "hitl_decisions")
@@ -56,6 +64,7 @@ def downgrade() -> None:
         for name, _ in reversed(_NEW_REVIEW_COLUMNS):
             table.drop_column(name)
     with op.batch_alter_table("hitl_decisions") as table:
+        table.drop_column("carried_out_at")
         table.drop_column("reviewer_id")
 
 
@@ -186,10 +195,26 @@ def _projects() -> None:
 def _reviews() -> None:
     for name, kind in _NEW_REVIEW_COLUMNS:
         op.add_column("apv_reviews", sa.Column(name, kind))
-    op.create_index("ix_apv_reviews_queue", "apv_reviews", ["status", "priority", "apv_code"])
+    op.create_index("ix_apv_reviews_priority", "apv_reviews", ["priority", "apv_code"])
+    waiting = sa.text("status IN ('pending', 'escalated', 'changes_requested')")
+    op.create_index(
+        "ix_apv_reviews_queue",
+        "apv_reviews",
+        ["priority", "apv_code"],
+        postgresql_where=waiting,
+        sqlite_where=waiting,
+    )
+    op.create_index(
+        "ix_apv_reviews_waiting",
+        "apv_reviews",
+        ["severity", "status", "project_name", "due_at"],
+        postgresql_where=waiting,
+        sqlite_where=waiting,
+    )
     op.create_index("ix_apv_reviews_created_at", "apv_reviews", ["created_at", "apv_code"])
     op.create_index("ix_apv_reviews_due_at", "apv_reviews", ["due_at"])
     op.add_column("hitl_decisions", sa.Column("reviewer_id", sa.String(200)))
+    op.add_column("hitl_decisions", sa.Column("carried_out_at", _TIME))
     op.create_index("ix_hitl_decisions_state", "hitl_decisions", ["state"])
     op.create_index("ix_hitl_decisions_created_at", "hitl_decisions", ["created_at"])
     op.create_table(
@@ -292,3 +317,14 @@ def _work() -> None:
         sa.Column("prefix", sa.String(20), primary_key=True),
         sa.Column("last", sa.Integer(), nullable=False),
     )
+
+
+def _search() -> None:
+    """Make finding a part of a word quick. It works without, slowly: pg_trgm may be missing or not allowed."""
+    connection = op.get_bind()
+    if connection.dialect.name != "postgresql":
+        return
+    words = "apv_code || ' ' || cve_id || ' ' || package_name || ' ' || project_name || ' ' || summary"
+    with contextlib.suppress(sa.exc.DBAPIError), connection.begin_nested():
+        op.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+        op.execute(f"CREATE INDEX ix_apv_reviews_text ON apv_reviews USING gin (({words}) gin_trgm_ops)")

@@ -1,0 +1,136 @@
+"""`vertice serve` and `vertice login`: the service."""
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vertice.cli.reviews import person
+from vertice.cli.workbench import Workbench
+from vertice.kernel.errors import InputError
+
+if TYPE_CHECKING:
+    from vertice.kernel.settings import ServiceSettings
+
+__all__ = ["login", "serve"]
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Where to listen [env: HOST].", metavar="ADDRESS")] = "",
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="0: any free one [env: PORT].")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="API processes on that port [env: WORKERS].")
+    ] = None,
+) -> None:
+    """Serve the API, live events and the console.
+
+    On the embedded default (SQLite) it does the work, too, and prints a URL that logs you in once. With PostgreSQL the
+    work is done by `vertice worker`.
+    """
+    from vertice.adaptive.api.server import prepare, serve_many
+
+    bench = Workbench()
+    settings = _settings(bench, host=host, port=port, workers=workers)
+    prepare(settings)
+    embedded = settings.database.startswith("sqlite")
+    if embedded and settings.workers > 1:
+        raise InputError(
+            f"{settings.workers} API processes on SQLite",
+            where="WORKERS",
+            todo="Set DATABASE_URL to PostgreSQL, or serve with one.",
+        )
+    asyncio.run(_bring_up(settings))
+    if settings.workers > 1:
+        serve_many(settings, started=lambda at: _say_where(settings, at))
+        return
+    asyncio.run(_serve(bench, settings, embedded=embedded))
+
+
+def login() -> None:
+    """Print a URL that logs you in once, for ten minutes: for a service on this machine without a provider."""
+    from vertice.adaptive.api.process import open_api, public_url
+    from vertice.adaptive.work.enqueue import Enqueuer
+    from vertice.kernel.settings import load_service
+
+    bench = Workbench()
+    settings = load_service(bench.environment)
+
+    async def make() -> str:
+        who = person()
+        api = open_api(settings, Enqueuer(settings.database, bench.home), person=(who.name, who.email))
+        if api.local is None:
+            raise InputError("people log in at the identity provider", where="OIDC_ISSUER", todo=public_url(settings))
+        try:
+            return await api.local.one_time_url(public_url(settings), prefix="/hitl")
+        finally:
+            await api.service.database.close()
+
+    asyncio.run(_bring_up(settings))
+    typer.echo(asyncio.run(make()))
+
+
+def _settings(bench: Workbench, *, host: str, port: int | None, workers: int | None) -> "ServiceSettings":
+    import os
+
+    from vertice.kernel.settings import load_service
+
+    _ = bench.home
+    named = {"HOST": host or None, "PORT": port, "WORKERS": workers}
+    # Other processes of the same service read it from there.
+    os.environ.update({name: str(value) for name, value in named.items() if value is not None})
+    return load_service()
+
+
+async def _bring_up(settings: "ServiceSettings") -> None:
+    """Bring the schema up to date; in production that is a step of its own, before anything new starts."""
+    from vertice.kernel.database import current, upgrade
+    from vertice.kernel.migrations import HEAD
+
+    if not settings.production:
+        await upgrade(settings.database)
+    elif (found := await current(settings.database)) != HEAD:
+        raise InputError(
+            f"the database's schema is {found or 'not there'}, this Vértice needs {HEAD}",
+            where="DATABASE_URL",
+            todo="Run `vertice db upgrade`.",
+        )
+
+
+async def _serve(bench: Workbench, settings: "ServiceSettings", *, embedded: bool) -> None:
+    from vertice.adaptive.api.process import open_api, public_url
+    from vertice.adaptive.api.server import serve_one
+    from vertice.adaptive.work.enqueue import Enqueuer
+    from vertice.adaptive.work.worker import WorkSettings
+    from vertice.cli.worker import work_of
+    from vertice.kernel.database import Database
+
+    who = person()
+    tasks = Enqueuer(settings.database, bench.home)
+    api = open_api(settings, tasks, person=(who.name, who.email))
+    async with Database.open(settings.database) as database:
+        work = None
+        if embedded:
+            how = WorkSettings(settings.database, bench.home, proves=settings.wargaming_enabled)
+            work = work_of(bench, settings, how, database, changed=api.service.live.wake)
+        urls: list[str] = []
+        if api.local is not None:
+            urls.append(await api.local.one_time_url("", prefix="/hitl"))
+
+        def started(port: int) -> None:
+            _say_where(settings, port)
+            for path in urls:
+                sys.stderr.write(f"Log in, once, within ten minutes:\n  {public_url(settings, port)}{path}\n")
+            sys.stderr.flush()
+
+        try:
+            await serve_one(settings, api, work, started=started)
+        finally:
+            await tasks.close()
+
+
+def _say_where(settings: "ServiceSettings", port: int) -> None:
+    from vertice.adaptive.api.process import public_url
+
+    sys.stderr.write(f"Vértice serves at {public_url(settings, port)}\n")
+    sys.stderr.flush()

@@ -1,0 +1,149 @@
+"""Problem details (RFC 9457): what every error answer of every service of ours looks like."""
+
+import re
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from vertice.kernel.codec import canonical
+from vertice.kernel.errors import InputError
+from vertice.kernel.http.request_id import current_request_id
+from vertice.kernel.text import printable
+
+__all__ = [
+    "MEDIA_TYPE",
+    "FieldProblem",
+    "HttpError",
+    "Problem",
+    "code_of",
+    "problem",
+    "refuse",
+    "responses",
+    "without_folders",
+]
+
+MEDIA_TYPE = "application/problem+json"
+
+_CODES = {
+    400: "bad-request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not-found",
+    405: "method-not-allowed",
+    406: "not-acceptable",
+    408: "request-timeout",
+    409: "conflict",
+    410: "gone",
+    412: "precondition-failed",
+    413: "content-too-large",
+    414: "uri-too-long",
+    415: "unsupported-media-type",
+    422: "bad-input",
+    428: "precondition-required",
+    429: "too-many-requests",
+    500: "internal-error",
+    502: "bad-gateway",
+    503: "service-unavailable",
+    504: "gateway-timeout",
+}
+"""The codes of statuses that no error of ours stands behind. Not `HTTPStatus.phrase`: Python changes those."""
+
+_TEXT_LIMIT = 1000
+_MAX_ERRORS = 20
+
+_PATH = re.compile(r"(?<![\w:/.~-])(?:[A-Za-z][\w+.-]*://(?=/))?/+(?:[^/\s:'\"]+/+)+([^/\s:'\"]*)")
+"""An absolute path of two names or more, alone or after `file://` or `sqlite://`; URLs with a host are none."""
+
+
+class FieldProblem(BaseModel):
+    """One value that cannot be used."""
+
+    loc: list[str | int] = Field(description="Where it stands, from the outside in: body, reviewer, name.")
+    msg: str = Field(description="What is wrong with it. The value itself is not shown.")
+
+
+class Problem(BaseModel):
+    """An error answer."""
+
+    type: str = Field(description="The kind of problem: a relative reference that ends in the error's code.")
+    title: str = Field(description="The kind of problem in words, the same for every problem of this type.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="What was wrong this time.")
+    instance: str = Field(description="The request's id, as in X-Request-ID and in the logs.")
+    where: str = Field(default="", description="The field, file, package or URL that it was wrong with.")
+    todo: str = Field(default="", description="What to do about it.")
+    errors: list[FieldProblem] = Field(default=[], description="Each value that cannot be used, at most 20.")
+
+
+class HttpError(InputError):
+    """An error that HTTP has a status and headers of its own for; whoever raises it means the client to read it."""
+
+    code = "bad-request"
+    http_status: ClassVar[int] = 400
+
+    def __init__(self, what: str, *, where: str = "", todo: str = "", headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(what, where=where, todo=todo)
+        self.headers = dict(headers or {})
+
+
+def code_of(status: int) -> str:
+    """Return the code of a status that no error of ours stands behind."""
+    return _CODES.get(status, f"http-{status}")
+
+
+def problem(
+    status: int,
+    detail: str,
+    *,
+    code: str = "",
+    where: str = "",
+    todo: str = "",
+    errors: Sequence[Mapping[str, Any]] = (),
+    headers: Mapping[str, str] | None = None,
+    more: Mapping[str, object] | None = None,
+) -> Response:
+    """Return the answer. Texts may be hostile or long, and `errors` may be many: they are escaped and cut.
+
+    `more` are members of this kind of problem alone (RFC 9457 §3.2), which are said as they are.
+    """
+    code = code or code_of(status)
+    document: dict[str, Any] = {
+        "type": f"/problems/{code}",
+        "title": code.replace("-", " ").capitalize(),
+        "status": status,
+        "detail": printable(detail, limit=_TEXT_LIMIT),
+        "instance": current_request_id(),
+    }
+    if where:
+        document["where"] = printable(where, limit=_TEXT_LIMIT)
+    if todo:
+        document["todo"] = printable(todo, limit=_TEXT_LIMIT)
+    if errors:
+        document["errors"] = list(errors[:_MAX_ERRORS])
+    document |= more or {}
+    return Response(canonical(document), status_code=status, headers=headers, media_type=MEDIA_TYPE)
+
+
+async def refuse(answer: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send `answer` instead of serving a request, or of accepting a WebSocket."""
+    if scope["type"] == "http" or "websocket.http.response" in scope.get("extensions", {}):
+        await answer(scope, receive, send)
+    else:
+        await send({"type": "websocket.close", "code": 1008 if answer.status_code < 500 else 1011})
+
+
+def without_folders(text: str) -> str:
+    """Return `text` with each absolute file path cut to its last name: a client learns nothing of our machine."""
+    if text.startswith("/"):  # all of it is a path, which may hold spaces
+        return text.rstrip("/").rpartition("/")[2]
+    return _PATH.sub(r"\1", text)
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the `responses=` of a route or app that answers with these problems; `handlers` adds the schema."""
+    schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    return {status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: schema}} for status in statuses}
