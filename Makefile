@@ -37,7 +37,7 @@ e2e: setup-servers ## Whole journeys only
 	$(BIN)/pytest tests/e2e
 
 bench: setup ## Side by side with peers, as ratios
-	$(BIN)/uv sync -q --locked --group bench
+	$(BIN)/uv sync -q --locked --inexact --all-extras --group bench
 	$(BIN)/python bench/run.py
 
 clean: ## Remove what `make` made, the virtual environment included

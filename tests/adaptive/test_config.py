@@ -1,13 +1,35 @@
 """vertice.toml."""
 
 from dataclasses import FrozenInstanceError
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
 from vertice.adaptive.advisories.model import Severity
-from vertice.adaptive.config import Config, RemedyConfig, ScanConfig, Waiver, WargameConfig, load_config, parse_config
+from vertice.adaptive.config import (
+    Config,
+    RemedyConfig,
+    ScanConfig,
+    Waiver,
+    WargameConfig,
+    load_config,
+    load_policy,
+    parse_config,
+)
+from vertice.adaptive.remedy.model import Strategy
+from vertice.adaptive.review.policy import (
+    ALONE,
+    TEAM,
+    UNRESTRICTED,
+    AutoMerge,
+    Bulk,
+    BySeverity,
+    ChangeSize,
+    Policy,
+    Roles,
+)
+from vertice.kernel.auth.model import Role
 from vertice.kernel.errors import InputError
 from vertice.kernel.sandbox.model import Limits
 
@@ -25,6 +47,16 @@ def test_the_example_shows_every_key_with_its_default() -> None:
         assert f"\n{key} = " in text
     for key in ("tests-seconds", "probes", "minimum-age-days", "prereleases", "hold-younger-than-days"):
         assert f"\n{key} = " in text
+    for key in ("approvals", "proposer-may-approve", "time-limits", "# escalate-to", "approve", "reject", "modify"):
+        assert f"\n{key} = " in text
+    for key in ("escalate", "enabled", "severities", "strategies", "change", "confidence", "severity"):
+        assert f"\n{key} = " in text
+
+
+def test_the_policy_in_the_example_is_whole(tmp_path: Path) -> None:
+    text = EXAMPLE.read_text().replace("# escalate-to", "escalate-to")
+    (tmp_path / "vertice.toml").write_text(text[text.index("[policy]") :])
+    assert load_policy(tmp_path, base=UNRESTRICTED) == Policy(escalate_to=("lead@example.org",))
 
 
 def test_the_waiver_in_the_example_is_one() -> None:
@@ -109,6 +141,97 @@ def test_it_is_frozen() -> None:
         Config().wargame.repeats = 4  # type: ignore[misc]
 
 
+def test_a_policy_says_only_what_differs_from_the_default() -> None:
+    policy = parse_config("""
+        [policy]
+        approvals = { high = 3 }
+        proposer-may-approve = false
+        time-limits = { critical = "90m", low = "never" }
+        [policy.roles]
+        approve = { medium = "admin" }
+        modify = "lead"
+        [policy.auto-merge]
+        enabled = true
+        severities = ["low", "high", "low"]
+        strategies = []
+        change = "any"
+        confidence = 1
+        minimum-age-days = 30
+        [policy.bulk]
+        enabled = false
+        severity = "low"
+        confidence = 0.99
+    """).policy
+    assert policy == Policy(
+        roles=Roles(
+            approve=BySeverity(Role.lead, Role.reviewer, Role.admin, Role.reviewer), modify=BySeverity.all(Role.lead)
+        ),
+        approvals=BySeverity(2, 3, 1, 1),
+        proposer_may_approve=False,
+        time_limits=BySeverity(timedelta(minutes=90), timedelta(days=3), timedelta(days=14), None),
+        auto_merge=AutoMerge(
+            enabled=True,
+            severities=(Severity.high, Severity.low),
+            strategies=(),
+            change=ChangeSize.any,
+            confidence=1.0,
+            minimum_age_days=30,
+        ),
+        bulk=Bulk(enabled=False, severity=Severity.low, confidence=0.99),
+    )
+
+
+def test_one_value_holds_for_every_severity() -> None:
+    policy = parse_config('[policy]\napprovals = 2\ntime-limits = "2w"').policy
+    assert policy.approvals == BySeverity.all(2)
+    assert policy.time_limits == BySeverity.all(timedelta(weeks=2))
+
+
+def test_what_a_project_does_not_say_is_the_base(tmp_path: Path) -> None:
+    assert load_config(tmp_path, base=UNRESTRICTED).policy == UNRESTRICTED
+    assert parse_config("[policy]", base=UNRESTRICTED).policy == UNRESTRICTED
+    found = parse_config("[policy]\napprovals = { low = 2 }", base=UNRESTRICTED).policy
+    assert found.approvals == BySeverity(1, 1, 1, 2)
+    assert found.time_limits == UNRESTRICTED.time_limits
+
+
+def test_strategies_are_those_of_remedies() -> None:
+    text = f"[policy.auto-merge]\nstrategies = {[str(one) for one in Strategy]}"
+    assert parse_config(text).policy.auto_merge.strategies == tuple(Strategy)
+
+
+def test_the_service_finds_its_policy_in_its_home(tmp_path: Path) -> None:
+    assert load_policy(tmp_path) == TEAM
+    assert load_policy(tmp_path, base=ALONE) == ALONE
+    (tmp_path / "vertice.toml").write_text('[policy]\nescalate-to = ["lead@example.org"]')
+    assert load_policy(tmp_path).escalate_to == ("lead@example.org",)
+
+
+def test_a_named_policy_file_counts_instead_and_must_be_there(tmp_path: Path) -> None:
+    (tmp_path / "vertice.toml").write_text("[policy]\napprovals = 2")
+    named = tmp_path / "other.toml"
+    with pytest.raises(InputError, match="no such file"):
+        load_policy(tmp_path, named)
+    named.write_text("[policy]\napprovals = 3")
+    assert load_policy(tmp_path, named).approvals == BySeverity.all(3)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[scan]", "scan: unknown key"),
+        ('[policy]\nescalate-to = "lead@example.org"', "policy.escalate-to: must be a list of strings, not a string"),
+        ('[policy]\nescalate-to = ["lead"]', "policy.escalate-to: 'lead' is no e-mail address"),
+        ('[policy]\nescalate-to = ["a@b\\nBcc: x@y"]', "is no e-mail address"),
+    ],
+)
+def test_what_is_wrong_in_the_services_file_is_named(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "vertice.toml").write_text(text)
+    with pytest.raises(InputError) as caught:
+        load_policy(tmp_path)
+    assert message in str(caught.value)
+
+
 WAIVER = '[[waivers]]\nid = "CVE-1"\nreason = "A good reason."\nuntil = 2027-01-31\n'
 
 
@@ -147,7 +270,30 @@ WAIVER = '[[waivers]]\nid = "CVE-1"\nreason = "A good reason."\nuntil = 2027-01-
         ("[wargame]\nprobes = 'x'", "wargame.probes: must be a list of strings, not a string"),
         ("[remedy]\nprereleases = 1", "remedy.prereleases: must be true or false, not a number"),
         ("[policy]\nhold-younger-than-days = -1", "policy.hold-younger-than-days: must be at least 0"),
-        ("[policy]\nauto-merge = true", "policy.auto-merge: unknown key"),
+        ("[policy]\nauto-merge = true", "policy.auto-merge: must be a table, not true or false"),
+        ("[policy]\napproval = 2", 'policy.approval: unknown key; did you mean "approvals"?'),
+        ("[policy]\napprovals = 0", "policy.approvals: must be at least 1"),
+        ("[policy]\napprovals = { critical = 0 }", "policy.approvals.critical: must be at least 1"),
+        ("[policy]\napprovals = { urgent = 2 }", "policy.approvals.urgent: unknown key"),
+        ("[policy]\napprovals = [2]", "policy.approvals: must be a whole number, not a list"),
+        ('[policy]\nproposer-may-approve = "no"', "policy.proposer-may-approve: must be true or false, not a string"),
+        ('[policy]\ntime-limits = { low = "3 days" }', "policy.time-limits.low: must be a time such as"),
+        ('[policy]\ntime-limits = { low = "0h" }', "policy.time-limits.low: must be a time such as"),
+        ('[policy]\ntime-limits = { low = "999999w" }', "policy.time-limits.low: must be a time such as"),
+        ("[policy]\ntime-limits = { low = 3 }", "policy.time-limits.low: must be a string, not a number"),
+        ('[policy]\nescalate-to = ["a@b"]', "policy.escalate-to: only the service's own vertice.toml says"),
+        ("[policy]\nroles = 1", "policy.roles: must be a table, not a number"),
+        ('[policy.roles]\naprove = "lead"', 'policy.roles.aprove: unknown key; did you mean "approve"?'),
+        ('[policy.roles]\napprove = "viewer"', "policy.roles.approve: must be one of reviewer, lead, admin"),
+        ('[policy.roles.approve]\nlow = "boss"', "policy.roles.approve.low: must be one of reviewer, lead, admin"),
+        ("[policy.auto-merge]\non = true", "policy.auto-merge.on: unknown key"),
+        ('[policy.auto-merge]\nseverities = "low"', "policy.auto-merge.severities: must be a list of strings"),
+        ('[policy.auto-merge]\nstrategies = ["upgrde"]', "policy.auto-merge.strategies: must be one of upgrade"),
+        ('[policy.auto-merge]\nchange = "major"', "policy.auto-merge.change: must be one of patch, minor, any"),
+        ("[policy.auto-merge]\nconfidence = 1.01", "policy.auto-merge.confidence: must be between 0 and 1"),
+        ("[policy.auto-merge]\nconfidence = nan", "policy.auto-merge.confidence: must be between 0 and 1"),
+        ("[policy.bulk]\nconfidence = true", "policy.bulk.confidence: must be a number, not true or false"),
+        ("[policy.bulk]\nseverity = 'none'", "policy.bulk.severity: must be one of critical, high, medium, low"),
         ('"\\u001b[31m" = 1', "\\x1b[31m: unknown key"),
         ("[scan", "is not TOML: "),
         ("[scan]\nfail-on = " + "1" * 5000, "is not TOML: "),

@@ -22,7 +22,7 @@ from vertice.adaptive.gate import Gate
 from vertice.adaptive.ground import heal_folder
 from vertice.adaptive.inventory.model import Lock
 from vertice.adaptive.model import Healed, Proof, Stage
-from vertice.adaptive.pipeline import Parts, heal_id
+from vertice.adaptive.pipeline import HEAL, Parts, heal_id
 from vertice.adaptive.wargame.environment import Environments
 from vertice.adaptive.wargame.model import Grade, Side, VerdictWord
 from vertice.kernel.sandbox.bwrap import Bubblewrap
@@ -109,10 +109,10 @@ def test_real_environments_are_built_once_per_lock(tmp_path: Path, warm_home: Pa
     world.plan = real_plan
     request = a_request(tests=(), repeats=1)
     (tmp_path / "heals").mkdir()
-    world_of_bwrap = Parts(world, environments, arena, Gate(2), world.watch, lambda error: None)
-    embedded._WORKFLOW.parts = world_of_bwrap
+    conduct = embedded._GiveUp(lambda error: None)
+    HEAL.parts = Parts(world, environments, arena, Gate(2), lambda _, step: world.watch(step), conduct)
     with embedded._dbos(tmp_path / "workflow.db"), SetWorkflowID(heal_id(request)):
-        healed = DBOS.start_workflow(embedded._WORKFLOW.run, request).get_result()
+        healed = DBOS.start_workflow(HEAL.run, request).get_result()
     assert [proof.verdict.grade for proof in healed.proofs] == [Grade.partly_proven] * 2
     reports = [report for proof in healed.proofs for report in proof.evidence.environments]
     assert len({report.digest for report in reports}) == 3

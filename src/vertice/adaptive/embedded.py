@@ -4,24 +4,21 @@ import hashlib
 import os
 import queue
 import shutil
-import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dbos import DBOS, DBOSConfig, SetWorkflowID, WorkflowHandle
-from sqlalchemy import Engine, event
+from dbos import DBOS, SetWorkflowID, WorkflowHandle
 from sqlalchemy.exc import DBAPIError
 
 from vertice import __version__
+from vertice.adaptive.engine import configured
 from vertice.adaptive.gate import Gate
 from vertice.adaptive.ground import LocalGround, heal_folder
 from vertice.adaptive.model import Healed, Request, Step
-from vertice.adaptive.pipeline import POLL_SECONDS, Heal, Parts, heal_id
-from vertice.adaptive.serializer import JsonSerializer
+from vertice.adaptive.pipeline import HEAL, POLL_SECONDS, Parts, heal_id
 from vertice.adaptive.wargame.environment import Environments
 from vertice.adaptive.wargame.snapshot import project_digest
 from vertice.kernel.errors import UnfinishedError, from_os_error
@@ -30,13 +27,8 @@ from vertice.kernel.text import printable
 
 __all__ = ["Finished", "heal", "with_digest"]
 
-_THREADS = 512
-"""Workflows that may wait at once: four for each remedy. What runs at once is bounded by the gate."""
-
 _KEPT_STATES = 5
 """States of one project whose results are kept: heals of them are known, not proven anew."""
-
-_WORKFLOW = Heal()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +45,7 @@ class Finished:
 def with_digest(request: Request, ground: LocalGround, *, again: str = "") -> Request:
     """Return the request with the digest of all that its result depends on. `again`: anything new, to prove it anew."""
     digest = hashlib.sha256(project_digest(Path(request.project)).encode())
-    asked = repr(replace(request, digest="", today=""))
+    asked = repr(replace(request, digest="", today="", scan=""))
     feed = repr(ground.store.info()) if ground.store else ""
     probes = sorted(text for probe in ground.all_probes(request) for text in (probe.id, probe.source))
     for part in (__version__, again, asked, feed, *probes):
@@ -71,11 +63,12 @@ def heal(request: Request, ground: LocalGround, environments: Environments, watc
     folder = heal_folder(ground.home, request)
     with exclusive(folder.with_name("lock")):
         places = len(os.sched_getaffinity(0))
-        _WORKFLOW.parts = Parts(ground, environments, ground.arena, Gate(places), watch, ends.put)
+        conduct = _GiveUp(ends.put)
+        HEAL.parts = Parts(ground, environments, ground.arena, Gate(places), lambda _, step: watch(step), conduct)
         with _dbos(folder / "workflow.db"):
             earlier = DBOS.get_workflow_status(heal_id(request))
             with SetWorkflowID(heal_id(request)):
-                handle = DBOS.start_workflow(_WORKFLOW.run, request)
+                handle = DBOS.start_workflow(HEAL.run, request)
             threading.Thread(target=_wait, args=(handle, ends), daemon=True).start()
             ended = ends.get()
             if isinstance(ended, BaseException):
@@ -83,6 +76,20 @@ def heal(request: Request, ground: LocalGround, environments: Environments, watc
         _remove_old(folder)
         known = earlier is not None and earlier.status == "SUCCESS"
         return Finished(ended, resumed=earlier is not None and not known, known=known)
+
+
+@dataclass(frozen=True, slots=True)
+class _GiveUp:
+    """A step that cannot be finished ends the process: nothing of it is stored, so the next start tries it again."""
+
+    end: Callable[[BaseException], None]
+
+    def step(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def failed(self, error: BaseException, attempt: int) -> None:  # noqa: ARG002
+        self.end(error)
+        threading.Event().wait()  # the process is ending: returning or raising would store something
 
 
 def _remove_old(folder: Path) -> None:
@@ -97,16 +104,6 @@ def _remove_old(folder: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _give_unixepoch(connection: object, _: object) -> None:
-    """Give a connection `unixepoch('subsec')`, which DBOS uses from Python 3.12 on and SQLite has from 3.42 on."""
-    if isinstance(connection, sqlite3.Connection):
-        connection.create_function("unixepoch", 1, lambda _: time.time())
-
-
-if sqlite3.sqlite_version_info < (3, 42):
-    event.listen(Engine, "connect", _give_unixepoch)
-
-
 @contextmanager
 def _dbos(path: Path) -> Iterator[None]:
     """Launch DBOS on one file; workflows that a killed process left there go on by themselves."""
@@ -114,17 +111,7 @@ def _dbos(path: Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise from_os_error(error, "making the folder of the workflow") from error
-    config: DBOSConfig = {
-        "name": "vertice",
-        "system_database_url": f"sqlite:///{path}",
-        "serializer": JsonSerializer(),
-        "application_version": __version__,
-        "executor_id": "local",
-        "max_executor_threads": _THREADS,
-        "notification_listener_polling_interval_sec": 0.1,  # nobody notifies, but the end waits so long
-        "log_level": "CRITICAL",
-    }
-    DBOS(config=config)
+    DBOS(config=configured(f"sqlite:///{path}", executor="local", version=__version__))
     try:
         DBOS.launch()
         yield

@@ -5,48 +5,63 @@ The other side of the `Ground` protocol of `pipeline.py`. Every method may be re
 
 import asyncio
 import hashlib
+import shutil
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
 
 from packaging.requirements import Requirement
 
 from vertice.adaptive.advisories.store import Store
+from vertice.adaptive.asking import held
 from vertice.adaptive.config import Config
 from vertice.adaptive.execution.forges import propose
+from vertice.adaptive.execution.interface import Dossier
 from vertice.adaptive.inventory.model import Component, Lock
 from vertice.adaptive.inventory.reader import read_project
 from vertice.adaptive.model import Found, Plan, Proof, Request, remedy_key
 from vertice.adaptive.proof import reached
+from vertice.adaptive.proposal_text import message_of, summary_of
 from vertice.adaptive.remedy.model import Remedy, Unremedied
 from vertice.adaptive.remedy.plan import plan as plan_remedies
 from vertice.adaptive.remedy.releases import Releases
 from vertice.adaptive.review.decide import wanted_requirement
 from vertice.adaptive.review.evidence import WargameRecord, export, statement
-from vertice.adaptive.review.model import NewReview, Review, Status
+from vertice.adaptive.review.model import NewReview, Review, Run, Status
 from vertice.adaptive.review.store import ReviewStore
 from vertice.adaptive.scan import Scan, advisory_source, judge
-from vertice.adaptive.triage.codes import CodeRegistry
+from vertice.adaptive.triage.codes import Codes
 from vertice.adaptive.triage.model import Apv, Site
 from vertice.adaptive.triage.reachability import sites_calling
 from vertice.adaptive.triage.triage import parents_of, rejudged
 from vertice.adaptive.wargame.attack import Arena
 from vertice.adaptive.wargame.model import Probe
 from vertice.adaptive.wargame.probe import find_probes, probes_for
-from vertice.adaptive.wargame.snapshot import take_snapshot
+from vertice.adaptive.wargame.snapshot import project_digest, take_snapshot
 from vertice.adaptive.wargame.suite import Suite, find_suite
 from vertice.kernel.database import Database, upgrade
 from vertice.kernel.errors import InputError, UnfinishedError
+from vertice.kernel.files import read_text
+from vertice.kernel.locks import exclusive
 from vertice.kernel.uv import Uv, UvResult
+
+if TYPE_CHECKING:
+    from vertice.adaptive.execution.github import GitHubSettings
 
 __all__ = ["LocalGround", "heal_folder"]
 
 
+def _where_it_lies(request: Request) -> Path:
+    return Path(request.project)
+
+
 def heal_folder(home: Path, request: Request) -> Path:
     """Return where a heal keeps what it works with: beside those of other states of the same project."""
-    project = hashlib.sha256(request.project.encode()).hexdigest()[:32]
+    project = hashlib.sha256(request.known_as.encode()).hexdigest()[:32]
     return home / "heals" / project / request.digest[:32]
 
 
@@ -62,17 +77,21 @@ class LocalGround:
     """With its version, for the evidence: `bwrap 0.8.0`."""
     store: Store | None
     config: Config
-    codes: CodeRegistry
+    codes: Codes
     releases: Releases
+    files: Callable[[Request], Path] = _where_it_lies
+    """Where the project's files are on this machine, fetched when they are not."""
+    github: "GitHubSettings | None" = None
+    """For projects that were fetched from there."""
     _scans: dict[str, Scan] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def find(self, request: Request) -> Found:
         """Read the project, match, judge; copy it for the tests."""
-        take_snapshot(Path(request.project), self._snapshot(request))
+        self._snapshot(request)
         scan = self._scan(request)
         return Found(
-            name=scan.project.name,
+            name=request.name or scan.project.name,
             at=_now(),
             advisories=scan.source.info(),
             components=len(scan.project.components),
@@ -114,14 +133,19 @@ class LocalGround:
         """Return every probe there is."""
         return find_probes([Path(folder) for folder in request.probes])
 
-    def wanted(self, project: Path) -> tuple[tuple[str, str], ...]:
-        """Return (package, version or constraint) that reviewers of this project asked for and that was not tried."""
+    def wanted(self, project: Path, project_id: UUID | None = None) -> tuple[tuple[str, str], ...]:
+        """Return (package, version or constraint) that reviewers of this project asked for and that was not tried.
+
+        A registered project is told by its id: its files may lie elsewhere than at the last heal.
+        """
 
         async def asked() -> tuple[tuple[str, str], ...]:
             await upgrade(self.database_url)
             async with Database.open(self.database_url) as database:
                 store = ReviewStore(database, home=self.home)
-                reviews = await store.find(status=[Status.changes_requested], project=project)
+                where = project if project_id is None else None
+                found = await store.find(status=[Status.changes_requested], project=where)
+                reviews = [one for one in found if project_id is None or one.project_id == project_id]
             named = (Requirement(wanted_requirement(one.package, one.decisions[-1].wanted)) for one in reviews)
             return tuple((requirement.name, str(requirement.specifier)) for requirement in named)
 
@@ -136,8 +160,8 @@ class LocalGround:
 
         A proposal that was made before gets no second branch, evidence or review.
         """
-        key = remedy_key(f"{request.project}\0{request.digest}", proof.remedy)
-        proof = replace(proof, held=_held(request, proof.remedy))
+        key = remedy_key(f"{request.known_as}\0{request.digest}", proof.remedy)
+        proof = replace(proof, held=held(request, proof.remedy))
         known = asyncio.run(self._review(key))
         if known is not None:
             return _named(proof, known)
@@ -160,10 +184,29 @@ class LocalGround:
             versions={"uv": self.uv.version},
         )
         exported = export(self.home / "evidence" / f"{run}.intoto.json", statement(record), home=self.home)
-        root = Path(request.project)
-        summary = _summary(proof)
-        message = _message(proof, apvs, run, summary)
-        proposal = propose(root, proof.remedy, code=apvs[0].code, message=message, home=self.home)
+        summary = summary_of(proof)
+        message = message_of(proof, apvs, run, summary)
+        root = self.files(request)
+        proposal = propose(
+            root,
+            proof.remedy,
+            code=apvs[0].code,
+            message=message,
+            home=self.home,
+            dossier=Dossier(
+                run=run,
+                apvs=apvs,
+                evidence=proof.evidence,
+                verdict=proof.verdict,
+                evidence_digest=exported.digest,
+                signer=exported.fingerprint,
+                doubts=proof.doubts,
+                held=proof.held,
+                arena=self.arena_name,
+            ),
+            github=self.github,
+            branch=request.branch,
+        )
         new = NewReview(
             key=key,
             project_name=found.name,
@@ -175,6 +218,14 @@ class LocalGround:
             evidence_digest=exported.digest,
             evidence_path=exported.path,
             summary=summary,
+            run=Run(
+                code=run,
+                arena=self.arena_name,
+                started_at=datetime.fromisoformat(record.started_at),
+                finished_at=datetime.fromisoformat(record.finished_at),
+                evidence=read_text(exported.path, limit=_MAX_EVIDENCE_BYTES),
+            ),
+            project_id=UUID(request.project_id) if request.project_id else None,
         )
         return replace(_named(proof, asyncio.run(self._create(new))), run=run)
 
@@ -210,19 +261,43 @@ class LocalGround:
         with self._lock:
             if request.digest not in self._scans:
                 uv = _Watched(self.uv)
-                project = read_project(Path(request.project), uv=lambda: uv)
+                project = read_project(self._root(request), uv=lambda: uv)
                 if uv.outage is not None:
                     # A scan goes on with what it sees; what a heal does not see it would keep as a finished result.
                     raise uv.outage
                 packages = frozenset(component.name for component in project.components)
                 source = advisory_source(self.store, [Path(folder) for folder in request.probes], packages)
                 today = date.fromisoformat(request.today)
-                scan = judge(project, source, config=self.config, codes=self.codes, today=today)
+                scan = judge(
+                    project,
+                    source,
+                    config=self.config,
+                    codes=self.codes,
+                    today=today,
+                    project_key=request.known_as if request.content else "",
+                )
                 self._scans[request.digest] = scan
             return self._scans[request.digest]
 
+    def _root(self, request: Request) -> Path:
+        """Return where the project is read from: its copy, if that is what every process has to read."""
+        return self._snapshot(request) if request.content else _where_it_lies(request)
+
     def _snapshot(self, request: Request) -> Path:
-        return heal_folder(self.home, request) / "project"
+        """Return the copy of the project that the tests run on, made when this machine has none."""
+        copy = heal_folder(self.home, request) / "project"
+        with exclusive(copy.with_name("project.lock")):
+            if copy.exists():
+                copy.touch()
+                return copy
+            files = self.files(request)
+            take_snapshot(files, copy)
+            if request.content and project_digest(files) != request.content:
+                shutil.rmtree(copy, ignore_errors=True)
+                raise UnfinishedError(
+                    "the project's files changed since its scan", where=str(files), todo="Scan the project again."
+                )
+        return copy
 
     async def _review(self, key: str) -> Review | None:
         await upgrade(self.database_url)
@@ -250,6 +325,7 @@ class _Watched:
             raise
 
 
+_MAX_EVIDENCE_BYTES = 256 * 1024 * 1024
 _UNKNOWN = "it is not fully known what would be installed (see the warnings), so nothing could be proven"
 
 
@@ -278,35 +354,9 @@ def _with_python(request: Request, lock: Lock) -> Lock:
     return replace(lock, python_version=request.python) if request.python else lock
 
 
-def _held(request: Request, remedy: Remedy) -> str:
-    days = request.hold_younger_than_days
-    young = [fact for fact in remedy.facts if fact.age_days is not None and fact.age_days < days]
-    return "; ".join(
-        f"{fact.package} {fact.version} is {fact.age_days} days old, policy asks for {days}" for fact in young
-    )
-
-
 def _named(proof: Proof, review: Review) -> Proof:
     ref = review.proposal.ref if review.proposal else ""
     return replace(proof, review=review.code, ref=ref, statement=str(review.evidence_path))
-
-
-def _summary(proof: Proof) -> str:
-    """What the reviewer should know first."""
-    lines = [f"The advisory's range looks wrong: {doubt}." for doubt in proof.doubts]
-    return "\n".join([*lines, *([f"Held by policy: {proof.held}."] if proof.held else [])])
-
-
-def _message(proof: Proof, apvs: tuple[Apv, ...], run: str, summary: str) -> str:
-    """The commit message of the patch."""
-    changes = ", ".join(f"{one.package} {one.before or 'new'} -> {one.after or 'gone'}" for one in proof.remedy.changes)
-    ids = "\n".join(f"- {apv.code}: {apv.advisory.cve} in {apv.component.name} {apv.component.version}" for apv in apvs)
-    verdict = f"{proof.verdict.word} ({proof.verdict.grade}, confidence {proof.verdict.confidence:.2f})"
-    reasons = "\n".join(proof.verdict.reasons[:3])
-    return (
-        f"Fix {apvs[0].advisory.cve}: {changes}\n\n{ids}\n\nWargame {run}: {verdict}\n{reasons}\n{summary}".rstrip()
-        + "\n"
-    )
 
 
 def _now() -> str:

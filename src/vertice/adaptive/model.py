@@ -52,6 +52,25 @@ class Request:
     """How many releases of a package are tried when the wargame refutes one after the other."""
     wanted: tuple[tuple[str, str], ...] = ()
     """(package, version or constraint) that reviewers asked to try."""
+    key: str = ""
+    """What a registered project is known by, wherever its files lie (`github:owner/repo`); "": its path."""
+    name: str = ""
+    """Of a registered project, over what its files say."""
+    content: str = ""
+    """sha256 hex over its files, which any copy must have; "" where they are read where they lie."""
+    branch: str = ""
+    """That patches go to, "" for the default one."""
+    commit: str = ""
+    """Commit id that the files are of, "" for a folder."""
+    project_id: str = ""
+    """UUID of the registered project."""
+    scan: str = ""
+    """UUID of the scan that asked; its progress is told under this."""
+
+    @property
+    def known_as(self) -> str:
+        """What tells projects apart in codes, reviews and folders."""
+        return self.key or self.project
 
 
 @dataclass(frozen=True, slots=True)

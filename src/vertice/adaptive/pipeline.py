@@ -10,38 +10,39 @@
                 └─ conclude  branch, signed evidence, a review that waits
 
 Every step runs once: its result is stored, and a process killed anywhere goes on after the last one that finished
-(DBOS). A step that cannot be finished stops the process the same way (`Parts.give_up`): nothing of it is stored, so the
-next start tries it again. Every step is safe to repeat, because a kill may fall between doing and storing.
+(DBOS). What a step that cannot be finished does to the process, `Parts.conduct` says. Every step is safe to repeat,
+because a kill may fall between doing and storing.
 """
 
-import functools
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID, WorkflowHandle
+from dbos import DBOS, DBOSConfiguredInstance, SetEnqueueOptions, SetWorkflowID, WorkflowHandle
 
 from vertice.adaptive.gate import Gate
 from vertice.adaptive.inventory.model import Lock
 from vertice.adaptive.model import Attempt, Found, Healed, Plan, Proof, Request, SideReport, Stage, Step
 from vertice.adaptive.proof import evidence_of, proof_of, refutation_of
 from vertice.adaptive.remedy.model import Remedy
+from vertice.adaptive.steps import Conduct, step
 from vertice.adaptive.triage.model import Apv, Site
 from vertice.adaptive.wargame.attack import Arena, attack
 from vertice.adaptive.wargame.environment import EnvironmentFailed, Environments
 from vertice.adaptive.wargame.model import CaseRun, EnvironmentReport, Outcome, Probe, Side, TestReport
 from vertice.adaptive.wargame.suite import TOOLS, Suite, run_suite
 from vertice.adaptive.wargame.verdict import judge
+from vertice.kernel.errors import VerticeError
 
-__all__ = ["POLL_SECONDS", "Ground", "Heal", "Parts", "heal_id"]
+__all__ = ["HEAL", "POLL_SECONDS", "Ground", "Heal", "Parts", "heal_id"]
 
-_P = ParamSpec("_P")
 _R = TypeVar("_R")
 _Probes = dict[str, tuple[Probe, ...]]
 
 _BASELINE = -1
 """Order of what every verdict waits for: before the first remedy."""
+_RANKS = 1000
+"""How many remedies of one priority are told apart on the queue."""
 POLL_SECONDS = 0.05
 """How often it is asked for the result of a workflow that another started, an earlier process say."""
 
@@ -78,9 +79,10 @@ class Parts:
     environments: Environments
     arena: Arena
     gate: Gate
-    watch: Callable[[Step], None]
-    give_up: Callable[[BaseException], None]
-    """Told why a step cannot be finished; it ends the process."""
+    watch: Callable[[Request, Step], None]
+    conduct: Conduct
+    queue: str = ""
+    """The queue on which any process may claim a remedy's wargame; "": all are run in the process of the heal."""
 
 
 def heal_id(request: Request) -> str:
@@ -88,29 +90,19 @@ def heal_id(request: Request) -> str:
     return f"heal-{request.digest[:32]}"
 
 
-def _step(function: Callable[Concatenate["Heal", _P], _R]) -> Callable[Concatenate["Heal", _P], _R]:
-    """Make a method a durable step whose failure is never stored."""
-
-    @functools.wraps(function)
-    def guarded(self: "Heal", /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        try:
-            return function(self, *args, **kwargs)
-        except BaseException as error:
-            self.parts.give_up(error)
-            threading.Event().wait()  # the process is ending: returning or raising would store something
-            raise
-
-    return DBOS.step()(guarded)
-
-
 @DBOS.dbos_class()
 class Heal(DBOSConfiguredInstance):
-    """The workflow. One instance a process, since a recovered workflow finds it by name; set `parts`, launch DBOS."""
+    """The workflow: set `HEAL.parts`, launch DBOS."""
 
     parts: Parts
 
     def __init__(self) -> None:
         super().__init__("heal")
+
+    @property
+    def conduct(self) -> Conduct:
+        """How its steps are gone about."""
+        return self.parts.conduct
 
     @DBOS.workflow()
     def run(self, request: Request) -> Healed:
@@ -121,16 +113,22 @@ class Heal(DBOSConfiguredInstance):
             own = [sites for remedy, sites in zip(plan.remedies, plan.sites, strict=True) if remedy.before == lock]
             sites = tuple(sorted({site for some in own for site in some}))
             _start(_baseline_id(request, lock), self.baseline, request, lock, sites)
-        proofs: list[WorkflowHandle[Proof]] = [
-            _start(f"{heal_id(request)}-{order}", self.prove, request, found, plan, order)
-            for order in range(len(plan.remedies))
-        ]
-        return Healed(found, tuple(_result(proof) for proof in proofs), plan.unremedied, plan.warnings)
+        urgency = {apv.code: apv.priority for apv in found.apvs}
+        proofs: list[WorkflowHandle[Proof]] = []
+        for order, remedy in enumerate(plan.remedies):
+            name = f"{heal_id(request)}-{order}"
+            if self.parts.queue:
+                rank = _RANKS * min(urgency[code] for code in remedy.apvs) + min(order, _RANKS - 1)
+                with SetEnqueueOptions(priority=rank), SetWorkflowID(name):
+                    proofs.append(DBOS.enqueue_workflow(self.parts.queue, self.prove, request, found, plan, order))
+            else:
+                proofs.append(_start(name, self.prove, request, found, plan, order))
+        return Healed(found, _results(proofs), plan.unremedied, plan.warnings)
 
     @DBOS.workflow()
     def baseline(self, request: Request, lock: Lock, sites: tuple[Site, ...]) -> TestReport:
         """Run the project's own tests before any change, once per lock."""
-        report = self.build(lock, Side.before, _BASELINE)
+        report = self.build(request, lock, Side.before, _BASELINE)
         if report.error:
             return TestReport(Side.before, (), {}, 0.0, error="the environment before did not build")
         return self.test(request, lock, Side.before, sites, _BASELINE)
@@ -140,7 +138,7 @@ class Heal(DBOSConfiguredInstance):
         """Prove one remedy; where the wargame refutes a release that an advisory calls fixed, try the next one."""
         remedy, sites = plan.remedies[order], plan.sites[order]
         apvs = tuple(apv for code in remedy.apvs for apv in found.apvs if apv.code == code)
-        self._name(remedy, order)
+        self._name(request, remedy, order)
         probes = self.arm(request, apvs)
         name = f"{heal_id(request)}-{order}"
         before = _start(f"{name}-before", self.side, request, remedy.before, probes, Side.before, None, (), order)
@@ -165,7 +163,7 @@ class Heal(DBOSConfiguredInstance):
             if len(again.remedies) != 1 or again.remedies[0].before != remedy.before:
                 break
             remedy, sites = again.remedies[0], again.sites[0]
-            self._name(remedy, order)
+            self._name(request, remedy, order)
         return self.conclude(request, found, proof_of(tried, apvs, probes), order)
 
     @DBOS.workflow()
@@ -184,7 +182,7 @@ class Heal(DBOSConfiguredInstance):
         `suspects` are probes that refuted other releases: each attacks once before all else, and what one of them
         refutes too is attacked no further.
         """
-        report = self.build(lock, side, order)
+        report = self.build(request, lock, side, order)
         if report.error:
             return SideReport(report)
         distinct = {probe.id: probe for own in probes.values() for probe in own}
@@ -201,29 +199,31 @@ class Heal(DBOSConfiguredInstance):
             return SideReport(report, runs)
         return SideReport(report, runs, self.test(request, lock, side, sites, order))
 
-    @_step
+    @step
     def find(self, request: Request) -> Found:
         """Read the project, match, judge."""
-        self._tell(Stage.scanning, request.project)
+        self._tell(request, Stage.scanning, request.project)
         return self.parts.ground.find(request)
 
-    @_step
+    @step
     def plan(self, request: Request, apvs: tuple[Apv, ...], refuted: frozenset[tuple[str, str]], order: int) -> Plan:
         """Prepare the remedies."""
         avoiding = ", ".join(" ".join(release) for release in sorted(refuted))
-        self._tell(Stage.planning, f"without {avoiding}, refuted" if avoiding else f"{len(apvs)} findings", order)
+        self._tell(
+            request, Stage.planning, f"without {avoiding}, refuted" if avoiding else f"{len(apvs)} findings", order
+        )
         return self.parts.ground.plan(request, apvs, refuted)
 
-    @_step
+    @step
     def arm(self, request: Request, apvs: tuple[Apv, ...]) -> _Probes:
         """Find the probes."""
         return self.parts.ground.probes(request, apvs)
 
-    @_step
-    def build(self, lock: Lock, side: Side, order: int) -> EnvironmentReport:
+    @step
+    def build(self, request: Request, lock: Lock, side: Side, order: int) -> EnvironmentReport:
         """Build the environment, or find it built."""
         with self.parts.gate.enter(order):
-            self._tell(Stage.building, "environment", order, side)
+            self._tell(request, Stage.building, "environment", order, side)
             try:
                 built = self.parts.environments.build(lock, tools=TOOLS)
             except EnvironmentFailed as error:
@@ -237,13 +237,13 @@ class Heal(DBOSConfiguredInstance):
             reused=built.reused,
         )
 
-    @_step
+    @step
     def attack(
         self, request: Request, lock: Lock, probe: Probe, side: Side, repeats: int, order: int
     ) -> tuple[CaseRun, ...]:
         """Run every case of one probe."""
         with self.parts.gate.enter(order):
-            self._tell(Stage.attacking, f"{probe.package} {probe.advisories[0].cve}", order, side)
+            self._tell(request, Stage.attacking, f"{probe.package} {probe.advisories[0].cve}", order, side)
             environment = self.parts.environments.build(lock, tools=TOOLS)
             return attack(
                 probe,
@@ -253,32 +253,36 @@ class Heal(DBOSConfiguredInstance):
                 repeats=repeats,
                 limits=request.limits,
                 seen=lambda run: self.parts.watch(
-                    Step(Stage.attacking, f"{run.probe} {run.case}: {run.outcome}", order, side, detail=True)
+                    request, Step(Stage.attacking, f"{run.probe} {run.case}: {run.outcome}", order, side, detail=True)
                 ),
             )
 
-    @_step
+    @step
     def test(self, request: Request, lock: Lock, side: Side, sites: tuple[Site, ...], order: int) -> TestReport:
         """Run the project's own tests."""
         with self.parts.gate.enter(order):
-            self._tell(Stage.testing, "the project's tests", order, side)
+            self._tell(request, Stage.testing, "the project's tests", order, side)
             environment = self.parts.environments.build(lock, tools=TOOLS)
             suite = self.parts.ground.suite(request)
             return run_suite(suite, environment, self.parts.arena, side=side, sites=sites)
 
-    @_step
+    @step
     def conclude(self, request: Request, found: Found, proof: Proof, order: int) -> Proof:
         """Leave the review waiting."""
         concluded = self.parts.ground.conclude(request, found, proof)
-        self._tell(Stage.done, f"{proof.verdict.word}, {proof.verdict.grade}", order)
+        self._tell(request, Stage.done, f"{proof.verdict.word}, {proof.verdict.grade}", order)
         return concluded
 
-    def _name(self, remedy: Remedy, order: int) -> None:
+    def _name(self, request: Request, remedy: Remedy, order: int) -> None:
         change = remedy.changes[0]
-        self._tell(Stage.proving, f"{change.package} {change.before} → {change.after}", order)
+        self._tell(request, Stage.proving, f"{change.package} {change.before} → {change.after}", order)
 
-    def _tell(self, stage: Stage, text: str, order: int = _BASELINE, side: str = "") -> None:
-        self.parts.watch(Step(stage, text, order, side))
+    def _tell(self, request: Request, stage: Stage, text: str, order: int = _BASELINE, side: str = "") -> None:
+        self.parts.watch(request, Step(stage, text, order, side))
+
+
+HEAL = Heal()
+"""The one instance of this process: a workflow that goes on in another process finds it by name."""
 
 
 def _exploited(runs: tuple[CaseRun, ...]) -> bool:
@@ -297,3 +301,17 @@ def _start(workflow_id: str, workflow: Callable[..., _R], *args: Any) -> Workflo
 
 def _result(workflow: WorkflowHandle[_R]) -> _R:
     return workflow.get_result(polling_interval_sec=POLL_SECONDS)
+
+
+def _results(workflows: list[WorkflowHandle[_R]]) -> tuple[_R, ...]:
+    """Wait for all, also where one failed; then raise what the first of those failed with."""
+    results: list[_R] = []
+    errors: list[VerticeError] = []
+    for workflow in workflows:
+        try:
+            results.append(_result(workflow))
+        except VerticeError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
+    return tuple(results)

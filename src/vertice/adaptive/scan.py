@@ -14,7 +14,7 @@ from vertice.adaptive.inventory.installed import site_packages
 from vertice.adaptive.inventory.model import Project
 from vertice.adaptive.inventory.reader import read_project
 from vertice.adaptive.inventory.resolution import Resolver
-from vertice.adaptive.triage.codes import CodeRegistry
+from vertice.adaptive.triage.codes import Codes
 from vertice.adaptive.triage.imports import ImportIndex
 from vertice.adaptive.triage.modules import modules_from_environment, modules_of
 from vertice.adaptive.triage.reachability import ModulesOf
@@ -73,17 +73,18 @@ def scan(
     store: Store | None,
     config: Config,
     probes: Sequence[Path],
-    codes: CodeRegistry,
+    codes: Codes,
     uv: Callable[[], Resolver] | None,
     today: date,
     python: Path | None = None,
     resolve: bool = True,
+    project_key: str = "",
 ) -> Scan:
-    """Read the project at `root`, match it and judge what matches."""
+    """Read the project at `root`, match it and judge what matches; `project_key` as for `triage`."""
     project = read_project(root, uv=uv, python=python, resolve=resolve)
     source = advisory_source(store, probes, frozenset(component.name for component in project.components))
     names = _installed_modules(python) if python else modules_of
-    return judge(project, source, config=config, codes=codes, today=today, modules_of=names)
+    return judge(project, source, config=config, codes=codes, today=today, modules_of=names, project_key=project_key)
 
 
 def judge(
@@ -91,14 +92,17 @@ def judge(
     source: AdvisorySource,
     *,
     config: Config,
-    codes: CodeRegistry,
+    codes: Codes,
     today: date,
     modules_of: ModulesOf = modules_of,
+    project_key: str = "",
 ) -> Scan:
-    """Match every component of `project` against `source` and judge what matches."""
+    """Match every component of `project` against `source` and judge what matches; `project_key` as for `triage`."""
     matches = match(project.components, source)
     index = index_project(project, matches, modules_of=modules_of)
-    apvs = triage(project, matches, index=index, codes=codes, today=today, modules_of=modules_of)
+    apvs = triage(
+        project, matches, index=index, codes=codes, today=today, modules_of=modules_of, project_key=project_key
+    )
     return Scan(project, source, index, apply_waivers(apvs, config.waivers, today))
 
 

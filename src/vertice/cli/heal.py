@@ -5,16 +5,12 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from vertice.cli.options import AdvisoriesOption, JsonOption, ProbesOption, named_in_utf8
 from vertice.cli.workbench import Workbench
-
-if TYPE_CHECKING:
-    from vertice.adaptive.config import Config
-    from vertice.adaptive.model import Request
 
 __all__ = ["heal"]
 
@@ -32,6 +28,7 @@ def heal(
 
     Killed and started again, it goes on where it was. The project's working tree is never touched.
     """
+    from vertice.adaptive.asking import asked
     from vertice.adaptive.config import load_config
     from vertice.adaptive.embedded import heal as run
     from vertice.adaptive.embedded import with_digest
@@ -61,7 +58,7 @@ def heal(
         releases=bench.releases,
     )
     folders = tuple(str(folder.resolve()) for folder in bench.probe_folders(probes, config))
-    request = _request(path.resolve(), config, folders, ground.wanted(path.resolve()))
+    request = asked(path.resolve(), config, probes=folders, wanted=ground.wanted(path.resolve()))
     moment = datetime.now(UTC).isoformat() if again else ""
     with Watch(sys.stderr, quiet=as_json) as watch:
         finished = run(with_digest(request, ground, again=moment), ground, bench.environments, watch)
@@ -72,33 +69,3 @@ def heal(
         show(finished, seconds, str(path), sys.stdout)
     bench.environments.remove_old()
     raise typer.Exit(1 if finished.healed.found.apvs else 0)
-
-
-def _request(
-    project: Path, config: "Config", probes: tuple[str, ...], wanted: tuple[tuple[str, str], ...]
-) -> "Request":
-    from vertice.adaptive.model import Request
-    from vertice.kernel.sandbox.model import Limits
-
-    wargame = config.wargame
-    return Request(
-        project=str(project),
-        digest="",
-        today=datetime.now(UTC).date().isoformat(),
-        repeats=wargame.repeats,
-        limits=wargame.limits,
-        tests=wargame.tests,
-        tests_limits=Limits(
-            seconds=wargame.tests_seconds,
-            memory_bytes=4 * 1024**3,
-            processes=512,
-            output_bytes=16 * 1024**2,
-            disk_bytes=1024**3,
-        ),
-        probes=probes,
-        python=wargame.python,
-        minimum_age_days=config.remedy.minimum_age_days,
-        prereleases=config.remedy.prereleases,
-        hold_younger_than_days=config.policy.hold_younger_than_days,
-        wanted=wanted,
-    )

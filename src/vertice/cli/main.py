@@ -14,11 +14,15 @@ import typer
 from vertice import __version__
 from vertice.cli.advisories import app as advisories
 from vertice.cli.audit import app as audit
+from vertice.cli.db import app as db
 from vertice.cli.evidence import app as evidence
 from vertice.cli.heal import heal
 from vertice.cli.probe import app as probe
+from vertice.cli.queues import app as queues
 from vertice.cli.review import app as review
 from vertice.cli.scan import scan
+from vertice.cli.serve import login, serve
+from vertice.cli.worker import worker
 from vertice.kernel.errors import UnfinishedError, VerticeError, from_os_error
 from vertice.kernel.text import printable
 
@@ -36,11 +40,16 @@ app = typer.Typer(
 )
 app.command("scan", short_help="Find known-vulnerable dependencies of a project.")(scan)
 app.command("heal", short_help="Find, patch and prove; leaves reviews that wait for you.")(heal)
+app.command("serve", short_help="Serve the API, live events and the console.")(serve)
+app.command("worker", short_help="Work for the service: scans, wargames, decisions.")(worker)
+app.command("login", short_help="Print a URL that logs you in once.")(login)
 app.add_typer(review, name="review")
 app.add_typer(probe, name="probe")
 app.add_typer(advisories, name="advisories")
 app.add_typer(evidence, name="evidence")
 app.add_typer(audit, name="audit")
+app.add_typer(queues, name="queues")
+app.add_typer(db, name="db")
 
 
 def _show_version(wanted: bool) -> None:

@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.github_server.fixtures import github_stand_in, service
+
+__all__ = ["github_stand_in", "service"]
+
 SAMPLES = types.SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "review" / "samples.py")))
 
 

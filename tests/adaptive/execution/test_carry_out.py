@@ -165,7 +165,12 @@ def test_without_git_there_is_still_a_patch_file(repo, samples, home, monkeypatc
 
 
 def test_an_unknown_forge_is_said(home):
-    with pytest.raises(InputError, match="there is no forge github"):
+    with pytest.raises(InputError, match="there is no forge gitlab"):
+        forge_of(Proposal("gitlab", "x", "", ""), home=home)
+
+
+def test_github_without_a_token_is_said(home):
+    with pytest.raises(InputError, match="without a token"):
         forge_of(Proposal("github", "x", "", ""), home=home)
 
 

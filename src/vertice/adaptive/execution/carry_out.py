@@ -2,7 +2,7 @@
 
 First the decision binds (one transaction; of two reviewers one loses there), then the forge acts, then the outcome is
 recorded. Killed between, `resume` goes on: every step can be made again. When the forge cannot do it, that is recorded
-and the review is open again.
+and the review is open again; when it cannot do it yet (checks are running), the decision stands and `resume` goes on.
 """
 
 import asyncio
@@ -10,67 +10,91 @@ import fcntl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vertice.adaptive.execution.forges import forge_of
-from vertice.adaptive.execution.interface import Carried
+from vertice.adaptive.execution.interface import Carried, NotYetError
 from vertice.adaptive.review.decide import Standing
 from vertice.adaptive.review.evidence import digest_of
 from vertice.adaptive.review.model import Action, Decision, DecisionKind, DecisionRecord, DecisionState, Review
 from vertice.adaptive.review.store import ReviewStore
 from vertice.kernel.errors import InputError, VerticeError, from_os_error
 
-__all__ = ["decide", "resume", "standing_of"]
+if TYPE_CHECKING:
+    from vertice.adaptive.execution.github import GitHubSettings
+
+__all__ = ["carry_out_one", "decide", "resume", "standing_of"]
 
 
 async def decide(
-    store: ReviewStore, code: str, decision: Decision, *, home: Path, expected_version: int | None = None
+    store: ReviewStore,
+    code: str,
+    decision: Decision,
+    *,
+    home: Path,
+    expected_version: int | None = None,
+    github: "GitHubSettings | None" = None,
 ) -> DecisionRecord:
     """Decide on a review and carry it out. `expected_version`: of the review that the person saw (None: as it is now).
 
     Raises InputError or ConflictError when the decision is refused, and whatever kept the forge from carrying it out.
     """
-    await resume(store, home=home)
+    await resume(store, home=home, github=github)
     review = await store.get(code)
-    standing = await asyncio.to_thread(standing_of, review, home)
+    standing = await asyncio.to_thread(standing_of, review, home, github)
     record = await store.record_decision(
         review.code,
         decision,
         expected_version=review.version if expected_version is None else expected_version,
         standing=standing,
     )
-    return await _carry_out(store, record, home)
+    return await carry_out_one(store, record, home, github)
 
 
-async def resume(store: ReviewStore, *, home: Path) -> tuple[DecisionRecord, ...]:
+async def resume(
+    store: ReviewStore, *, home: Path, github: "GitHubSettings | None" = None
+) -> tuple[DecisionRecord, ...]:
     """Carry out what was decided before a process died. What cannot be carried out is recorded as such, not raised."""
     done = []
     for record in await store.uncarried():
         try:
-            done.append(await _carry_out(store, record, home))
+            done.append(await carry_out_one(store, record, home, github))
         except VerticeError:
             done.append((await store.get(record.code)).decisions[-1])
     return tuple(done)
 
 
-def standing_of(review: Review, home: Path) -> Standing:
+def standing_of(review: Review, home: Path, github: "GitHubSettings | None" = None) -> Standing:
     """Look at the evidence file and the patch as they are now."""
     proposal = review.proposal
-    head = None if proposal is None else forge_of(proposal, home=home).head(review.project_root, proposal)
+    head = None
+    if proposal is not None:
+        head = forge_of(proposal, home=home, github=github).head(review.project_root, proposal)
     return Standing(evidence_digest=digest_of(review.evidence_path), head=head)
 
 
-async def _carry_out(store: ReviewStore, record: DecisionRecord, home: Path) -> DecisionRecord:
+async def carry_out_one(
+    store: ReviewStore, record: DecisionRecord, home: Path, github: "GitHubSettings | None"
+) -> DecisionRecord:
+    """Carry out one decision that binds, unless that was done. Raises what kept the forge from it.
+
+    After NotYetError the decision stands, to be tried again; after any other error the review is open again.
+    """
     async with _alone(home, record):
-        return await _carry_out_alone(store, record, home)
+        return await _carry_out_alone(store, record, home, github)
 
 
-async def _carry_out_alone(store: ReviewStore, record: DecisionRecord, home: Path) -> DecisionRecord:
+async def _carry_out_alone(
+    store: ReviewStore, record: DecisionRecord, home: Path, github: "GitHubSettings | None"
+) -> DecisionRecord:
     review = await store.get(record.code)
     now = next(decision for decision in review.decisions if decision.id == record.id)
     if now.state is not DecisionState.recorded:
         return now
     try:
-        carried = await asyncio.to_thread(_act, review, record, home)
+        carried = await asyncio.to_thread(_act, review, record, home, github)
+    except NotYetError:
+        raise
     except VerticeError as error:
         await store.record_failure(record.id, str(error))
         raise
@@ -92,18 +116,18 @@ async def _alone(home: Path, record: DecisionRecord) -> AsyncIterator[None]:
         path.unlink(missing_ok=True)
 
 
-def _act(review: Review, record: DecisionRecord, home: Path) -> Carried:
-    match record.kind:
-        case DecisionKind.modify:
-            return Carried(Action.changes_requested, f"asked for {record.wanted}")
-        case DecisionKind.escalate:
-            return Carried(Action.escalated, "raised")
+def _act(review: Review, record: DecisionRecord, home: Path, github: "GitHubSettings | None") -> Carried:
     proposal = review.proposal
     if proposal is None:
-        return Carried(Action.pr_closed, "there was no patch")
-    forge = forge_of(proposal, home=home)
-    if record.kind is DecisionKind.reject:
-        return forge.close(review.project_root, proposal)
+        return _without_patch(record)
+    forge = forge_of(proposal, home=home, github=github)
+    match record.kind:
+        case DecisionKind.modify:
+            return forge.request_changes(review.project_root, proposal, record)
+        case DecisionKind.escalate:
+            return forge.escalate(review.project_root, proposal, record)
+        case DecisionKind.reject:
+            return forge.close(review.project_root, proposal, record)
     if review.revision != record.review_revision or proposal.head != record.head:
         raise InputError(
             "a newer patch took the place of the one that was approved",
@@ -111,3 +135,13 @@ def _act(review: Review, record: DecisionRecord, home: Path) -> Carried:
             todo="Look at it again and decide on what it says now.",
         )
     return forge.merge(review.project_root, proposal, review.remedy, record.reviewer)
+
+
+def _without_patch(record: DecisionRecord) -> Carried:
+    match record.kind:
+        case DecisionKind.modify:
+            return Carried(Action.changes_requested, f"asked for {record.wanted}")
+        case DecisionKind.escalate:
+            return Carried(Action.escalated, "raised")
+        case _:
+            return Carried(Action.pr_closed, "there was no patch")

@@ -2,9 +2,10 @@
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vertice.adaptive.execution.git import find_repository
-from vertice.adaptive.execution.interface import Forge
+from vertice.adaptive.execution.interface import Dossier, Forge
 from vertice.adaptive.execution.local_git import LocalGit, UncommittedError
 from vertice.adaptive.execution.patch_file import PatchFile
 from vertice.adaptive.remedy.model import Remedy
@@ -12,11 +13,30 @@ from vertice.adaptive.review.model import Proposal
 from vertice.kernel.errors import InputError
 from vertice.kernel.text import printable
 
+if TYPE_CHECKING:
+    from vertice.adaptive.execution.github import GitHubSettings
+
 __all__ = ["forge_of", "propose"]
 
 
-def propose(project_root: Path, remedy: Remedy, *, code: str, message: str, home: Path) -> Proposal:
-    """Keep the remedy as a branch of the project's repository, or as a patch file (`note` says why) if it cannot be."""
+def propose(
+    project_root: Path,
+    remedy: Remedy,
+    *,
+    code: str,
+    message: str,
+    home: Path,
+    dossier: Dossier | None = None,
+    github: "GitHubSettings | None" = None,
+    branch: str = "",
+) -> Proposal:
+    """Keep the remedy where its project comes from.
+
+    A project that was fetched from GitHub gets a pull request to `branch` ("": the repository's default); a git
+    repository gets a branch, or a patch file (`note` says why) if it cannot be; any other folder a patch file.
+    """
+    if _is_fetched(home, project_root):
+        return _github(github, home, branch).propose(project_root, remedy, code, message, dossier)
     if shutil.which("git") is None:
         return _patch_file(home, "git is not installed").propose(project_root, remedy, code, message)
     if find_repository(project_root) is None:
@@ -28,13 +48,31 @@ def propose(project_root: Path, remedy: Remedy, *, code: str, message: str, home
         return _patch_file(home, note).propose(project_root, remedy, code, message)
 
 
-def forge_of(proposal: Proposal, *, home: Path) -> Forge:
+def forge_of(proposal: Proposal, *, home: Path, github: "GitHubSettings | None" = None) -> Forge:
     """Return the forge that keeps `proposal`."""
-    forges: tuple[Forge, ...] = (LocalGit(), _patch_file(home))
-    for forge in forges:
-        if forge.name == proposal.forge:
-            return forge
-    raise InputError(f"there is no forge {printable(proposal.forge)}", where=proposal.ref, todo="Update Vértice.")
+    match proposal.forge:
+        case "local-git":
+            return LocalGit()
+        case "patch-file":
+            return _patch_file(home)
+        case "github":
+            return _github(github, home, "")
+        case unknown:
+            raise InputError(f"there is no forge {printable(unknown)}", where=proposal.ref, todo="Update Vértice.")
+
+
+def _is_fetched(home: Path, project_root: Path) -> bool:
+    from vertice.adaptive.execution.github_fetch import source_of
+
+    return source_of(home, project_root) is not None
+
+
+def _github(settings: "GitHubSettings | None", home: Path, branch: str) -> Forge:
+    from vertice.adaptive.execution.github import GitHub
+
+    if settings is None:
+        raise InputError("GitHub cannot be used without a token", where="GITHUB_TOKEN", todo="Set GITHUB_TOKEN.")
+    return GitHub(settings, home, branch)
 
 
 def _patch_file(home: Path, note: str = "") -> PatchFile:

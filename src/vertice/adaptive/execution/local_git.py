@@ -17,10 +17,10 @@ from pathlib import Path
 
 from vertice.adaptive.execution.checkout import find_checkout, place
 from vertice.adaptive.execution.git import Entry, Git, Repository, find_repository, scratch
-from vertice.adaptive.execution.interface import Carried
+from vertice.adaptive.execution.interface import Carried, Dossier
 from vertice.adaptive.execution.paths import inside
 from vertice.adaptive.remedy.model import Edit, Remedy
-from vertice.adaptive.review.model import Action, Proposal, Reviewer
+from vertice.adaptive.review.model import Action, DecisionRecord, Proposal, Reviewer
 from vertice.kernel.errors import InputError, VerticeError
 from vertice.kernel.text import printable
 
@@ -44,7 +44,14 @@ class LocalGit:
 
     name: str = "local-git"
 
-    def propose(self, project_root: Path, remedy: Remedy, code: str, message: str) -> Proposal:
+    def propose(
+        self,
+        project_root: Path,
+        remedy: Remedy,
+        code: str,
+        message: str,
+        dossier: Dossier | None = None,  # noqa: ARG002 -- a commit has its message only
+    ) -> Proposal:
         """Make the branch, or find the one that a call before this one made.
 
         Raises UncommittedError when a file to change is not committed as the scan saw it.
@@ -106,7 +113,12 @@ class LocalGit:
         )
         return Carried(Action.pr_merged, f"merged into {_short(target)} as {commit[:12]}{moved}")
 
-    def close(self, project_root: Path, proposal: Proposal) -> Carried:
+    def close(
+        self,
+        project_root: Path,
+        proposal: Proposal,
+        record: DecisionRecord | None = None,  # noqa: ARG002 -- a branch has no place for a reason
+    ) -> Carried:
         """Move the branch out of the way, unless somebody has added to it or works on it."""
         repository = _repository(project_root)
         git = repository.git
@@ -121,6 +133,14 @@ class LocalGit:
         commands = f"start\nupdate {closed} {head}\ndelete {proposal.ref} {head}\ncommit\n"
         git.run("update-ref", "--stdin", stdin=commands.encode())
         return Carried(Action.pr_closed, f"{_short(proposal.ref)} is kept as {closed}")
+
+    def request_changes(self, project_root: Path, proposal: Proposal, record: DecisionRecord) -> Carried:  # noqa: ARG002
+        """Leave the branch as it is: the next heal tries what was asked for."""
+        return Carried(Action.changes_requested, f"asked for {record.wanted}")
+
+    def escalate(self, project_root: Path, proposal: Proposal, record: DecisionRecord) -> Carried:  # noqa: ARG002
+        """Leave the branch as it is: a repository has nobody to call."""
+        return Carried(Action.escalated, "raised")
 
 
 def _repository(project_root: Path) -> Repository:

@@ -10,10 +10,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from vertice.adaptive.execution.interface import Carried
+from vertice.adaptive.execution.interface import Carried, Dossier
 from vertice.adaptive.execution.paths import inside
 from vertice.adaptive.remedy.model import Edit, Remedy
-from vertice.adaptive.review.model import Action, Proposal, Reviewer
+from vertice.adaptive.review.model import Action, DecisionRecord, Proposal, Reviewer
 from vertice.kernel.errors import InputError, VerticeError, from_os_error
 from vertice.kernel.files import read_bytes, write_atomic
 
@@ -30,7 +30,14 @@ class PatchFile:
     note: str = ""
     name: str = "patch-file"
 
-    def propose(self, project_root: Path, remedy: Remedy, code: str, message: str) -> Proposal:
+    def propose(
+        self,
+        project_root: Path,
+        remedy: Remedy,
+        code: str,
+        message: str,
+        dossier: Dossier | None = None,  # noqa: ARG002 -- a patch has its message only
+    ) -> Proposal:
         """Write the patch, with the message above it; `git apply` and `patch -p1` read it."""
         for edit in remedy.edits:
             inside(project_root, project_root, edit.path)
@@ -60,7 +67,12 @@ class PatchFile:
         self._write(stale, files, present)
         return Carried(Action.pr_merged, f"{len(stale)} file(s) written; the old ones are in {backup}")
 
-    def close(self, project_root: Path, proposal: Proposal) -> Carried:  # noqa: ARG002
+    def close(
+        self,
+        project_root: Path,  # noqa: ARG002
+        proposal: Proposal,
+        record: DecisionRecord | None = None,  # noqa: ARG002 -- a file has no place for a reason
+    ) -> Carried:
         """Move the patch to `closed/`."""
         path = Path(proposal.ref)
         closed = self.folder / "closed" / path.name
@@ -72,6 +84,14 @@ class PatchFile:
         except OSError as error:
             raise from_os_error(error, "closing the patch") from error
         return Carried(Action.pr_closed, f"kept as {closed}")
+
+    def request_changes(self, project_root: Path, proposal: Proposal, record: DecisionRecord) -> Carried:  # noqa: ARG002
+        """Leave the patch as it is: the next heal tries what was asked for."""
+        return Carried(Action.changes_requested, f"asked for {record.wanted}")
+
+    def escalate(self, project_root: Path, proposal: Proposal, record: DecisionRecord) -> Carried:  # noqa: ARG002
+        """Leave the patch as it is: a folder has nobody to call."""
+        return Carried(Action.escalated, "raised")
 
     def _free(self, project_root: Path, code: str, data: bytes) -> Path:
         """Return the first name that is free or holds just this patch. Each project has a folder of its own."""

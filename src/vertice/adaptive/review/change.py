@@ -1,6 +1,6 @@
 """One write transaction on the reviews: the change, its audit entry, and who is told of it, all or nothing."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from vertice.adaptive.advisories.model import Severity
 from vertice.adaptive.review import rows
+from vertice.adaptive.review.announcements import announce
 from vertice.adaptive.review.audit import Head, append
 from vertice.adaptive.review.decide import UNDECIDED, ConflictError
 from vertice.adaptive.review.model import DecisionState, NewReview, Status
@@ -38,14 +39,6 @@ _EVENTS = {
     "decision.not_carried_out": ("decisions", "decision_not_carried_out"),
 }
 """Action of an audit entry -> channel and type of the event that tells of it."""
-_MESSAGES = {
-    "review.created": "hitl.review_request",
-    "review.revised": "hitl.review_request",
-    "decision.recorded": "hitl.decision",
-    "decision.carried_out": "hitl.decision",
-    "decision.not_carried_out": "hitl.decision",
-}
-"""Action of an audit entry -> queue of the broker (CONTRACT §3)."""
 
 
 def review_channel(code: str) -> str:
@@ -86,16 +79,15 @@ class Change:
             clock=self.clock,
         )
         decision = next((row for row in written if isinstance(row, HitlDecision)), None)
-        await self._tell(action, review, self.head.seq, _facts(review, decision))
+        await self._tell(action, review, decision, self.head.seq)
 
-    async def _tell(self, action: str, review: ApvReview, seq: int, data: Mapping[str, Any]) -> None:
-        at = self.clock()
+    async def _tell(self, action: str, review: ApvReview, decision: HitlDecision | None, seq: int) -> None:
+        at, data = self.clock(), _facts(review, decision)
         channel, kind = _EVENTS.get(action, ("", action.replace(".", "_")))
         # The audit chain's lock orders all writers, so its number serves as the events' too.
         told_to = [review_channel(review.apv_code), *([channel] if channel else [])]
         await told(self.session, tuple(Event(one, seq, kind, review.apv_code, data, at) for one in told_to))
-        if action in _MESSAGES:
-            post(self.session, _MESSAGES[action], action, subject=review.apv_code, data=data, at=at)
+        announce(self.session, action, review, decision, at)
         for notice in _notices(action, review):
             post(self.session, "notifications", notice, subject=review.apv_code, data=data, at=at)
 

@@ -229,7 +229,7 @@ class ReviewStore:
         """Escalate a review whose time limit has passed; doing it again changes nothing."""
         async with self._change() as change:
             row, review = await _held(change.session, code, None)
-            if review.status is not Status.pending:
+            if review.status not in UNDECIDED or review.status is Status.escalated:
                 return
             row.status = Status.escalated
             await change.seal("review.overdue", row, due_at=row.due_at, to=list(escalate_to))
@@ -240,6 +240,7 @@ class ReviewStore:
             made, row = await _decided(change.session, decision_id)
             if made.state == DecisionState.recorded:
                 made.state, made.action_taken, made.detail = DecisionState.done, action, detail
+                made.carried_out_at = self._clock()
                 await change.seal("decision.carried_out", row, made, done=action, detail=detail)
             return rows.to_decision(made)
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import date
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from vertice.kernel.errors import InputError, UnfinishedError, VerticeError, from_os_error
 
-__all__ = ["CodeKey", "CodeRegistry"]
+__all__ = ["CodeKey", "CodeRegistry", "Codes", "numbered"]
 
 _WAIT_SECONDS = 30.0
 _SCHEMA = """
@@ -33,6 +33,18 @@ class CodeKey(NamedTuple):
     advisory: str
     package: str
     version: str
+
+
+class Codes(Protocol):
+    """Hands out codes; the same finding has the same one ever after."""
+
+    def codes_for(self, project_key: str, keys: Sequence[CodeKey], today: date) -> tuple[str, ...]:
+        """Return a code for each key, in order; new ones are numbered in that order."""
+        ...
+
+    def run_code(self, today: date) -> str:
+        """Return the next code for a wargame run."""
+        ...
 
 
 class CodeRegistry:
@@ -107,6 +119,11 @@ def _next(connection: sqlite3.Connection, kind: str, today: date, count: int) ->
         return []
     prefix = f"{kind}-{today:%Y%m%d}"
     (last,) = connection.execute(_COUNT, (prefix, count)).fetchone()
+    return numbered(prefix, last, count)
+
+
+def numbered(prefix: str, last: int, count: int) -> list[str]:
+    """Return the `count` codes of a day that end with number `last`."""
     return [f"{prefix}-{number:03d}" for number in range(last - count + 1, last + 1)]
 
 

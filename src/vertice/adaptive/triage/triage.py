@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from vertice.adaptive.advisories.model import Advisory, Severity
 from vertice.adaptive.inventory.model import Component, Project
-from vertice.adaptive.triage.codes import CodeKey, CodeRegistry
+from vertice.adaptive.triage.codes import CodeKey, Codes
 from vertice.adaptive.triage.imports import ImportIndex, index_imports
 from vertice.adaptive.triage.model import Apv, Reachability
 from vertice.adaptive.triage.modules import modules_of
@@ -36,7 +36,7 @@ def triage(
     matches: Sequence[Match],
     *,
     index: ImportIndex,
-    codes: CodeRegistry,
+    codes: Codes,
     today: date,
     symbols: Mapping[str, Sequence[str]] | None = None,
     modules_of: ModulesOf = modules_of,

@@ -4,10 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from vertice.adaptive.config import Waiver
 from vertice.adaptive.triage.model import Apv
 
-__all__ = ["WaiverResult", "apply_waivers"]
+__all__ = ["Waiver", "WaiverResult", "apply_waivers"]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """One `[[waivers]]` entry of a vertice.toml: a finding accepted by a person, for a time."""
+
+    id: str
+    """CVE, GHSA, PYSEC or other id or alias of an advisory, or an APV code."""
+    reason: str
+    until: date
+    """The last day on which it holds."""
+    package: str = ""
+    """PEP 503 name; "" for whatever package."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,14 +40,14 @@ class Hints(Protocol):
 class Listener:
     """One reader. What it cannot take in time overflows, and it has to begin anew from what it saw."""
 
-    _queue: asyncio.Queue[Event | None] = field(default_factory=lambda: asyncio.Queue(_BACKLOG))
+    _queue: asyncio.Queue[Event | str | None] = field(default_factory=lambda: asyncio.Queue(_BACKLOG))
     _taken: asyncio.Event = field(default_factory=asyncio.Event)
     seen: dict[str, int] = field(default_factory=dict)
     """Channel -> number of the last event that was put into the queue."""
     overflowed: bool = False
 
-    async def next(self) -> Event | None:
-        """Return the next event, None when events had to be left out."""
+    async def next(self) -> Event | str | None:
+        """Return the next event or note, None when events had to be left out."""
         event = await self._queue.get()
         self._taken.set()
         return event
@@ -57,6 +57,17 @@ class Listener:
         while self._queue.qsize() > _BACKLOG // 2:
             self._taken.clear()
             await self._taken.wait()
+
+    def note(self, text: str) -> None:
+        """Put something of the reader's own behind the events that are in the queue."""
+        if not self.overflowed:
+            self._queue.put_nowait(text)
+
+    def clear(self) -> None:
+        """Forget what was not taken yet."""
+        while not self._queue.empty():
+            self._queue.get_nowait()
+        self._taken.set()
 
     def offer(self, event: Event) -> None:
         """Put the event into the queue, unless it is not for this listener or was put there before."""

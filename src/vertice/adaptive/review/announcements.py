@@ -1,0 +1,67 @@
+"""Which messages a change of a review leaves for others, in the words of the wire."""
+
+from datetime import datetime
+
+import structlog
+
+from vertice.adaptive.messages.announce import Announcer
+from vertice.adaptive.messages.payloads import Decision, ReviewRequest
+from vertice.adaptive.review.tables import ApvReview, HitlDecision
+from vertice.kernel import tracing
+from vertice.kernel.database import WriteSession
+from vertice.kernel.text import printable
+
+__all__ = ["announce"]
+
+_DECISIONS = {
+    "decision.recorded": "made",
+    "decision.carried_out": "carried_out",
+    "decision.not_carried_out": "failed",
+}
+
+
+def announce(
+    session: WriteSession, action: str, review: ApvReview, decision: HitlDecision | None, at: datetime
+) -> None:
+    """Leave the messages of `action` (of the audit entry) in the transaction of the change."""
+    announcer = Announcer(
+        session,
+        at=at,
+        traceparent=tracing.traceparent(),
+        correlation_id=str(structlog.contextvars.get_contextvars().get("correlation_id", ""))[:200],
+    )
+    if action in {"review.created", "review.revised"}:
+        announcer.review_requested(_request(review))
+    elif action in _DECISIONS and decision is not None:
+        announcer.decision(_DECISIONS[action], _decision(decision))  # type: ignore[arg-type]  # the three words
+
+
+def _request(review: ApvReview) -> ReviewRequest:
+    return ReviewRequest.model_validate(
+        {
+            "code": review.apv_code,
+            "cve": printable(review.cve_id, limit=50),
+            "severity": str(review.severity),
+            "package": review.package_name,
+            "project": printable(review.project_name, limit=200) or "project",
+            "priority": review.priority,
+            "verdict": str(review.wargame_verdict),
+            "confidence": review.wargame_confidence,
+            "revision": review.revision,
+            "due_at": review.due_at,
+        }
+    )
+
+
+def _decision(made: HitlDecision) -> Decision:
+    return Decision.model_validate(
+        {
+            "id": str(made.id),
+            "review": made.apv_code,
+            "decision": str(made.decision),
+            "reviewer": printable(made.reviewer_name, limit=200),
+            "decided_at": made.created_at,
+            "action": None if made.action_taken is None else str(made.action_taken),
+            "detail": printable(made.detail, limit=2000),
+        }
+    )

@@ -1,0 +1,76 @@
+"""Putting work on the queues: at once from the API, and from the sweep for what a process that died did not."""
+
+import asyncio
+from pathlib import Path
+from uuid import UUID
+
+from dbos import DBOSClient, EnqueueOptions
+from sqlalchemy.exc import SQLAlchemyError
+
+from vertice.adaptive.engine import APPLICATION
+from vertice.adaptive.projects.model import Scan
+from vertice.adaptive.serializer import JsonSerializer
+from vertice.adaptive.work.names import EXECUTIONS, SCANS, VERSION, decision_workflow, engine_url, scan_workflow
+from vertice.kernel.logging import get_logger
+
+__all__ = ["Enqueuer", "execution_options", "scan_options"]
+
+
+def scan_options(scan: Scan) -> EnqueueOptions:
+    """Return how a scan is put on its queue; its workflow takes the scan's id. Twice is once."""
+    return {
+        "workflow_name": "Scanning.run",
+        "class_name": "Scanning",
+        "instance_name": "scanning",
+        "queue_name": SCANS,
+        "workflow_id": scan_workflow(scan.id),
+        "app_version": VERSION,
+        "application_name": APPLICATION,
+        "priority": scan.priority,
+    }
+
+
+def execution_options(decision_id: UUID) -> EnqueueOptions:
+    """Return how a decision is put on its queue; its workflow takes the decision's id and 1. Twice is once."""
+    return {
+        "workflow_name": "Executing.run",
+        "class_name": "Executing",
+        "instance_name": "executing",
+        "queue_name": EXECUTIONS,
+        "workflow_id": decision_workflow(decision_id),
+        "app_version": VERSION,
+        "application_name": APPLICATION,
+    }
+
+
+class Enqueuer:
+    """For processes that do no work themselves. What it cannot put on a queue, a worker's sweep will in a moment."""
+
+    def __init__(self, database_url: str, home: Path) -> None:
+        self._client = DBOSClient(
+            system_database_url=engine_url(database_url, home),
+            serializer=JsonSerializer(),
+            application_name=APPLICATION,
+            lazy=True,
+            retry_connection_errors=False,
+        )
+
+    async def enqueue_scan(self, scan: Scan) -> None:
+        """Have the scan done as soon as a worker has room."""
+        await self._enqueue(scan_options(scan), str(scan.id))
+
+    async def enqueue_execution(self, decision_id: UUID) -> None:
+        """Have the decision carried out as soon as a worker has room."""
+        await self._enqueue(execution_options(decision_id), str(decision_id), 1)
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await asyncio.to_thread(self._client.destroy)
+
+    async def _enqueue(self, options: EnqueueOptions, *args: object) -> None:
+        try:
+            await asyncio.to_thread(self._client.enqueue, options, *args)
+        except SQLAlchemyError as error:
+            # No worker ever ran here, or the database is away: the row is committed, which is what counts.
+            why = type(error).__name__
+            get_logger(__name__).warning("left to the sweep", workflow=options.get("workflow_id"), why=why)

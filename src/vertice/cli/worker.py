@@ -1,0 +1,168 @@
+"""`vertice worker`: scans, heals, wargames and decisions, from the queues of the service."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vertice.cli.workbench import Workbench
+
+if TYPE_CHECKING:
+    from vertice.adaptive.execution.github import GitHubSettings
+    from vertice.adaptive.triage.codes import Codes
+    from vertice.adaptive.work.grounds import Fetch
+    from vertice.adaptive.work.worker import Work, WorkSettings
+    from vertice.kernel.database import Database, WriteSession
+    from vertice.kernel.settings import ServiceSettings
+
+__all__ = ["work_of", "worker"]
+
+
+def worker(
+    wargames: Annotated[
+        int, typer.Option(min=0, max=256, help="Wargames that a worker runs at once (0: half of its cores).")
+    ] = 0,
+    everywhere: Annotated[
+        int, typer.Option(min=0, max=10_000, help="Wargames that all workers together run at once (0: no limit).")
+    ] = 0,
+    grace: Annotated[
+        float, typer.Option(min=0.0, max=3600.0, help="Seconds that a stop waits for the steps that run.")
+    ] = 25.0,
+) -> None:
+    """Work for the service: scans, heals, wargames, decisions. As many workers as wanted share one PostgreSQL.
+
+    SIGTERM lets the steps that run end and hands the rest to the other workers; a second one hands everything back.
+    """
+    from vertice.adaptive.work.worker import WorkSettings
+    from vertice.kernel.database import upgrade
+    from vertice.kernel.logging import configure
+    from vertice.kernel.settings import load_service
+
+    bench = Workbench()
+    settings = load_service(bench.environment)
+    configure(environment=settings.environment, level=settings.log_level, stream=sys.stdout, service="vertice-worker")
+    how = WorkSettings(
+        settings.database,
+        bench.home,
+        wargames=wargames,
+        wargames_everywhere=everywhere or None,
+        proves=settings.wargaming_enabled,
+        grace_seconds=grace,
+    )
+    asyncio.run(upgrade(settings.database))
+    asyncio.run(_run(bench, settings, how))
+
+
+async def _run(bench: Workbench, settings: "ServiceSettings", how: "WorkSettings") -> None:
+    from vertice.kernel.database import Database
+    from vertice.kernel.errors import UnfinishedError
+
+    async with Database.open(settings.database) as database:
+        work = work_of(bench, settings, how, database)
+        stopping = asyncio.Event()
+        _stop_by_signal(stopping, work)
+        await work.start()
+        waits = [asyncio.create_task(event.wait()) for event in (stopping, work.lost)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        if work.lost.is_set():
+            raise UnfinishedError("the other workers took this one for dead", todo="Start it again.")
+        await work.stop()
+
+
+def work_of(bench: Workbench, settings: "ServiceSettings", how: "WorkSettings", database: "Database") -> "Work":
+    """Return the worker of this process, for `vertice worker` and for `vertice serve` on the embedded default."""
+    from vertice.adaptive.projects.scans import ScanStore
+    from vertice.adaptive.projects.store import ProjectStore
+    from vertice.adaptive.review.store import ReviewStore
+    from vertice.adaptive.work.decisions import StoredDecisions
+    from vertice.adaptive.work.grounds import RegisteredGround
+    from vertice.adaptive.work.worker import Tools, Work
+
+    github = _github(settings)
+    sandbox, environments = bench.sandbox, bench.environments
+    advisories = settings.vertice_advisories
+    ground = RegisteredGround(
+        home=bench.home,
+        database_url=settings.database,
+        uv=bench.uv,
+        arena=sandbox,
+        arena_name=f"{sandbox.name} {sandbox.version}",
+        codes=_codes(bench, how),
+        releases=bench.releases,
+        advisories=advisories.get_secret_value() if advisories else None,
+        probe_folders=bench.probe_folders(None),
+        fetch=_fetch(github),
+        github=github,
+    )
+
+    def tidy() -> None:
+        ground.tidy()
+        environments.remove_old()
+
+    tools = Tools(
+        ground=ground,
+        survey=ground,
+        environments=environments,
+        arena=sandbox,
+        projects=ProjectStore(database, audit=_audit),
+        scans=ScanStore(database),
+        decisions=StoredDecisions(ReviewStore(database, home=bench.home), bench.home, github),
+        tidy=tidy,
+    )
+    return Work(how, database, tools)
+
+
+def _stop_by_signal(stopping: asyncio.Event, work: "Work") -> None:
+    def stop() -> None:
+        if stopping.is_set():
+            work.hurry()
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+
+
+def _codes(bench: Workbench, how: "WorkSettings") -> "Codes":
+    """Return the home's own register on SQLite, so that `vertice heal` numbers alike; else the database's."""
+    from vertice.adaptive.triage.database_codes import DatabaseCodes
+
+    return bench.codes if how.embedded else DatabaseCodes(how.database_url)
+
+
+def _github(settings: "ServiceSettings") -> "GitHubSettings | None":
+    from vertice.adaptive.execution.github import GitHubSettings
+    from vertice.adaptive.execution.github_client import Access
+
+    if not settings.github_token.get_secret_value():
+        return None
+    review_url = f"{settings.public_url}/reviews/{{code}}" if settings.public_url else ""
+    return GitHubSettings(Access(settings.github_token, settings.github_api_url), review_url=review_url)
+
+
+def _fetch(github: "GitHubSettings | None") -> "Fetch":
+    from pathlib import Path
+
+    from vertice.adaptive.execution.github_fetch import fetch
+    from vertice.adaptive.work.grounds import no_fetch
+
+    def fetched(home: Path, repository: str, ref: str) -> tuple[Path, str]:
+        if github is None:
+            return no_fetch(home, repository, ref)
+        return fetch(github.access, home, repository, ref)
+
+    return fetched
+
+
+async def _audit(
+    session: "WriteSession", *, actor: str, action: str, subject: str, payload: Mapping[str, object]
+) -> None:
+    from vertice.adaptive.review.audit import append
+
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    await append(session, actor=actor, action=action, subject=subject, payload=payload, clock=now)
