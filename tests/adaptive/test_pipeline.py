@@ -365,7 +365,7 @@ def test_where_nothing_can_be_shown_before_no_release_after_release_is_tried(tmp
 # What fails
 
 
-HEAL = """
+PROGRAM = """
 import json, os, sys, threading, time
 from pathlib import Path
 from tests.adaptive.world import World, a_request
@@ -400,7 +400,7 @@ os._exit(0)
 def heal_in_a_process(home: Path, fault: tuple[str, ...] = (), late: tuple[str, ...] = ()) -> dict:
     """Heal in a process of its own, since a failure leaves threads that wait for the process's end."""
     done = subprocess.run(
-        [sys.executable, "-c", HEAL, str(home), json.dumps(fault), json.dumps(late)],
+        [sys.executable, "-c", PROGRAM, str(home), json.dumps(fault), json.dumps(late)],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -53,7 +53,7 @@ def test_other_locks_than_expected_are_refused(machine, project, patched):
 
 
 def test_a_folder_with_several_manifests_is_asked_about(machine, project, patched):
-    folder = project({**FILES, "requirements-dev.txt": "markupsafe==2.1.5\n"})
+    folder = project({**FILES, "requirements-dev.txt": "markupsafe==2.1.4\n"})
     done = machine.run("wargame", "run", "--before", folder, "--after", patched, "--advisory", ADVISORY)
     assert done.code == 2
     assert "has several manifests" in done.err

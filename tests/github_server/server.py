@@ -1,6 +1,7 @@
 """What the tests of the forge talk to: a door that can fail -> Prism, which checks against GitHub's description -> the
 fake. Every request and every answer that does not fit the description is kept in `Door.violations`."""
 
+import contextlib
 import http.client
 import json
 import socket
@@ -152,7 +153,8 @@ def _door_handler(opened: Door) -> type[BaseHTTPRequestHandler]:
                 time.sleep(fault.seconds)
             if fault.status:
                 body = b"" if fault.body is None else json.dumps(fault.body).encode()
-                self._send(fault.status, {"content-type": "application/json", **fault.headers}, body)
+                with contextlib.suppress(ConnectionError):  # who waits in vain goes away
+                    self._send(fault.status, {"content-type": "application/json", **fault.headers}, body)
             else:
                 self.close_connection = True
 

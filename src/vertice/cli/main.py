@@ -22,6 +22,7 @@ from vertice.cli.queues import app as queues
 from vertice.cli.review import app as review
 from vertice.cli.scan import scan
 from vertice.cli.serve import login, serve
+from vertice.cli.wargame import app as wargame
 from vertice.cli.worker import worker
 from vertice.kernel.errors import UnfinishedError, VerticeError, from_os_error
 from vertice.kernel.text import printable
@@ -45,6 +46,7 @@ app.command("worker", short_help="Work for the service: scans, wargames, decisio
 app.command("login", short_help="Print a URL that logs you in once.")(login)
 app.add_typer(review, name="review")
 app.add_typer(probe, name="probe")
+app.add_typer(wargame, name="wargame")
 app.add_typer(advisories, name="advisories")
 app.add_typer(evidence, name="evidence")
 app.add_typer(audit, name="audit")

@@ -28,6 +28,8 @@ def serve(
     On the embedded default (SQLite) it does the work, too, and prints a URL that logs you in once. With PostgreSQL the
     work is done by `vertice worker`.
     """
+    import uvloop
+
     from vertice.adaptive.api.server import prepare, serve_many
 
     bench = Workbench()
@@ -44,7 +46,7 @@ def serve(
     if settings.workers > 1:
         serve_many(settings, started=lambda at: _say_where(settings, at))
         return
-    asyncio.run(_serve(bench, settings, embedded=embedded))
+    uvloop.run(_serve(bench, settings, embedded=embedded))
 
 
 def login() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,8 +73,18 @@ async def _run(bench: Workbench, settings: "ServiceSettings", how: "WorkSettings
         await work.stop()
 
 
-def work_of(bench: Workbench, settings: "ServiceSettings", how: "WorkSettings", database: "Database") -> "Work":
-    """Return the worker of this process, for `vertice worker` and for `vertice serve` on the embedded default."""
+def work_of(
+    bench: Workbench,
+    settings: "ServiceSettings",
+    how: "WorkSettings",
+    database: "Database",
+    *,
+    changed: Callable[[], None] = lambda: None,
+) -> "Work":
+    """Return the worker of this process, for `vertice worker` and for `vertice serve` on the embedded default.
+
+    `changed` is called after each live event, for whoever listens in this process.
+    """
     from vertice.adaptive.projects.scans import ScanStore
     from vertice.adaptive.projects.store import ProjectStore
     from vertice.adaptive.review.store import ReviewStore
@@ -109,8 +119,8 @@ def work_of(bench: Workbench, settings: "ServiceSettings", how: "WorkSettings", 
         environments=environments,
         arena=sandbox,
         projects=ProjectStore(database, audit=_audit),
-        scans=ScanStore(database),
-        decisions=StoredDecisions(ReviewStore(database, home=bench.home), bench.home, github),
+        scans=ScanStore(database, changed=changed),
+        decisions=StoredDecisions(ReviewStore(database, home=bench.home, changed=changed), bench.home, github),
         tidy=tidy,
     )
     return Work(how, database, tools)

@@ -180,7 +180,7 @@ async def test_bodies_that_are_no_comment_are_refused(desk, body, status):
         ("/hitl/wargames/WAR-1/evidence", 422),
         ("/hitl/wargames/WAR-20261121-777/evidence", 404),
         ("/hitl/remedies/none", 404),
-        ("/hitl/decisions/not-an-id", 422),
+        ("/hitl/decisions/not-an-id", 404),
         ("/hitl/projects/not-an-id", 422),
         ("/hitl/projects/00000000-0000-0000-0000-000000000000", 404),
         ("/hitl/projects/00000000-0000-0000-0000-000000000000/export/sarif", 404),

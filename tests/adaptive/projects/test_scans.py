@@ -1,5 +1,6 @@
 """The life of a scan and what it leaves, on both databases."""
 
+import asyncio
 from dataclasses import replace
 from uuid import UUID
 
@@ -127,6 +128,17 @@ async def test_scans_are_listed_the_newest_first(office: Office) -> None:
     assert [one.id for one in await office.scans.list(project_id=shop.id)] == [ids[2], ids[0]]
     assert await office.scans.list(state=[ScanState.failed]) == ()
     assert (await office.scans.last_recorded(shop.id)).id == ids[2]
+
+
+async def test_scans_of_many_projects_tell_the_same_feed_at_once(office: Office) -> None:
+    scans = []
+    for number in range(6):
+        project = await office.project(f"p{number}")
+        scan = await office.projects.request_scan(project.id, by="ana")
+        await office.scans.begin(scan.id)
+        scans.append(office.scans.record(scan.id, looked(replace(an_apv("a"), code=f"APV-{number}"))))
+    assert [scan.findings for scan in await asyncio.gather(*scans)] == [1] * 6
+    assert await office.scans.feeds() == (FEED,)
 
 
 async def test_documents_and_the_feed_are_those_of_the_scan(office: Office) -> None:

@@ -154,7 +154,7 @@ async def run(config: dict) -> None:
             ScanStore(database),
             FileDecisions(folder / "decisions", diary),
         )
-        quick = {"beat_seconds": 0.3, "dead_seconds": 2.0, "sweep_seconds": 0.3, "poll_seconds": 0.1}
+        quick = {"beat_seconds": 0.3, "dead_seconds": 4.0, "sweep_seconds": 0.3, "poll_seconds": 0.1}
         settings = WorkSettings(
             config["url"], Path(config["home"]), pauses=(0.05, 0.05), **{**quick, **config.get("settings", {})}
         )

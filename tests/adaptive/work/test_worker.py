@@ -104,7 +104,7 @@ async def test_a_worker_killed_over_and_over_loses_nothing(crew: Crew) -> None:
         crew.hire(fixed=THREE, slow=0.1)
     for scan in scans:
         done = await crew.ended(scan.id)
-        assert (done.state, done.detail) == (ScanState.finished, "3 success")
+        assert (done.detail, done.state) == ("3 success", ScanState.finished)
 
 
 async def test_a_worker_that_is_told_to_stop_ends_its_step_and_hands_back_the_rest(crew: Crew) -> None:

@@ -66,7 +66,9 @@ def consuming(topology):
     @contextlib.asynccontextmanager
     async def run(database, address, desk, **how):
         """A consumer at work; whoever sends before it runs finds the queues there."""
-        consumer = Consumer(address, topology, Inbox(database), [Subscription("in", Counted, desk.handle)], **how)
+        consumer = Consumer(
+            address, topology, Inbox(database), [Subscription(topology.queue("in"), Counted, desk.handle)], **how
+        )
         task = asyncio.create_task(consumer.run())
         try:
             yield

@@ -44,6 +44,8 @@ async def test_dead_letters_are_told_oldest_first_and_stay(address, topology, qu
         ]
         assert letters[0].at.isoformat() == "2026-11-21T09:30:00+00:00"
     async with connected(address) as broker:
+        assert ids(await dead_letters(broker, topology, queue, limit=1)) == ["id-0"]
+    async with connected(address) as broker:
         assert ids(await dead_letters(broker, topology, queue, limit=2)) == ["id-0", "id-1"]
 
 

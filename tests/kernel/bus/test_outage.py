@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from tests import outside
-from vertice.kernel.bus.rabbit import Address, RabbitPublisher
+from vertice.kernel.bus.rabbit import Address, RabbitPublisher, connected
 from vertice.kernel.bus.relay import Relay
-from vertice.kernel.bus.topology import Queue, Topology
+from vertice.kernel.bus.topology import Queue, Topology, declare
 
 QUEUES = Topology("dead", (Queue("out", inbound=False),))
 
@@ -49,8 +49,14 @@ async def relayed(database, broker, unsent, until):
 @pytest.mark.parametrize("how", ["stopped", "killed", "hanging"])
 async def test_a_broker_that_goes_away_between_any_two_messages(how, sqlite, private_rabbitmq, leave, unsent, until):
     server = private_rabbitmq()
+    publisher = RabbitPublisher(Address.parse(server.url), QUEUES)
+    async with connected(Address.parse(server.url)) as broker:
+        await declare(broker, QUEUES)
+    # A quorum queue that is killed in the second in which it is made stays without a leader (rabbitmq/ra issue 179).
+    await asyncio.sleep(2)
     keys = await leave(sqlite, "out", 4)
     away = set()
+    back = []
 
     async def go_away(number):
         if number in away:
@@ -61,13 +67,11 @@ async def test_a_broker_that_goes_away_between_any_two_messages(how, sqlite, pri
             asyncio.get_running_loop().call_later(1, server.resume)
         else:
             server.stop() if how == "stopped" else server.kill()
-            asyncio.get_running_loop().call_later(
-                0.3, lambda: asyncio.get_running_loop().run_in_executor(None, server.start)
-            )
+            back.append(asyncio.create_task(asyncio.to_thread(server.start)))
 
-    publisher = RabbitPublisher(Address.parse(server.url), QUEUES)
     await relayed(sqlite, Counting(publisher, go_away), unsent, until)
     await publisher.close()
+    await asyncio.gather(*back)
     count = await outside.depth(server.url, "out")
     got = await outside.drain(server.url, "out", count)
     assert first_of_each(got) == keys

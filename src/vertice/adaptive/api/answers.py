@@ -1,6 +1,6 @@
 """Answers made from the domain's dataclasses in one step: what is documented is what is sent."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic_core import to_json
@@ -10,7 +10,14 @@ from starlette.responses import Response
 from vertice.kernel.http.etag import etag
 from vertice.kernel.http.pages import next_link
 
-__all__ = ["document", "page"]
+__all__ = ["UNCHANGED", "document", "page", "sends"]
+
+_HEADERS = {
+    "ETag": "The version: for If-Match and If-None-Match.",
+    "Link": 'The next page, `rel="next"`; missing on the last one.',
+    "Location": "Where it is.",
+    "Content-Disposition": "The file's name.",
+}
 
 
 def document(
@@ -30,4 +37,38 @@ def page(request: Request, items: tuple[Any, ...], cursor: str | None) -> Respon
     """Return one page of a list, with a link to the next one."""
     return document(
         {"items": items, "next": cursor}, headers={} if cursor is None else {"Link": next_link(request, cursor)}
+    )
+
+
+def sends(*headers: str) -> dict[str, Any]:
+    """Return what the document says of an answer with these headers: a value of a route's `responses=`."""
+    return {"headers": {name: {"description": _HEADERS[name], "schema": {"type": "string"}} for name in headers}}
+
+
+UNCHANGED: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": "If-None-Match",
+            "in": "header",
+            "required": False,
+            "description": "ETags of what you have.",
+            "schema": {"type": "string"},
+        }
+    ],
+    "responses": {"304": {"description": "You have this version", **sends("ETag")}},
+}
+"""The `openapi_extra=` of a route that answers with `not_modified`."""
+
+
+def text(made: str, *, version: int) -> Response:
+    """Return JSON that was made before."""
+    return Response(made, headers={"ETag": etag(version)}, media_type="application/json")
+
+
+def lines(request: Request, items: Sequence[str], cursor: str | None) -> Response:
+    """Return one page of a list whose items are JSON already."""
+    headers = {} if cursor is None else {"Link": next_link(request, cursor)}
+    following = "null" if cursor is None else f'"{cursor}"'
+    return Response(
+        f'{{"items":[{",".join(items)}],"next":{following}}}', headers=headers, media_type="application/json"
     )

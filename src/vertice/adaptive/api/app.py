@@ -10,6 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from vertice.adaptive.api import decisions, live, overview, projects, records, reviews
 from vertice.adaptive.api.access import count_logins
 from vertice.adaptive.api.console import mount_console
+from vertice.adaptive.api.openapi import ABOUT, TAGS, VERSION, describe, operation_id
 from vertice.adaptive.api.service import Service
 from vertice.kernel import tracing
 from vertice.kernel.auth import http as login
@@ -40,13 +41,6 @@ _POLICY = (
     "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
-_ABOUT = """Find, patch, prove, decide.
-
-Log in with the session cookie of the console (changes then need `X-CSRF-Token`, see `GET /hitl/session`), or send
-`Authorization: Bearer vrt_…` with an API token. Errors are problem documents (RFC 9457). Lists come in pages: `next`
-is the `cursor` of the next one. What can be edited has an ETag, and edits need it in `If-Match`. Live events come by
-the WebSocket `/hitl/ws`."""
-
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -67,8 +61,10 @@ def make_app(parts: Parts) -> FastAPI:
     settings = parts.service.settings
     app = FastAPI(
         title="Vértice: Adaptive Immune System",
-        version=settings.app_version,
-        description=_ABOUT,
+        version=VERSION,
+        description=ABOUT,
+        openapi_tags=TAGS,
+        generate_unique_id_function=operation_id,
         openapi_url="/hitl/openapi.json",
         docs_url=None,
         redoc_url=None,
@@ -76,6 +72,7 @@ def make_app(parts: Parts) -> FastAPI:
         telemetry=tracing.of_requests(),
     )
     install_problems(app)
+    describe(app)
     _add_middleware(app, parts)
     parts.authenticator.install(app)
     app.state.limiter = parts.limiter
@@ -90,7 +87,6 @@ def make_app(parts: Parts) -> FastAPI:
 
 def _routes(parts: Parts) -> list[APIRouter]:
     service = parts.service
-    # Bulk decisions stand before `/decisions/{decision_id}`, as the first route that fits is taken.
     return [
         reviews.router(service),
         decisions.router(service),

@@ -2,32 +2,47 @@
 
 import asyncio
 from time import perf_counter
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from vertice.adaptive.api import answers
 from vertice.adaptive.api.access import Deciding, Reading
-from vertice.adaptive.api.documents import DecisionDocument, decision_document, review_document
 from vertice.adaptive.api.reviews import CodePath, Matching, filter_of
 from vertice.adaptive.api.service import Service, reviewer_of
 from vertice.adaptive.execution.carry_out import standing_of
 from vertice.adaptive.review import records
 from vertice.adaptive.review.decide import MAX_TEXT, MIN_JUSTIFICATION, ConflictError, Standing
+from vertice.adaptive.review.documents import DecisionDocument, decision_document, review_document
 from vertice.adaptive.review.model import Decision, DecisionKind, DecisionRecord, DecisionState, Review
 from vertice.adaptive.review.queue import Filter, Order, page
 from vertice.adaptive.review.rules import facts_of, low_risk, permit
 from vertice.kernel.auth.model import Principal
 from vertice.kernel.errors import VerticeError
 from vertice.kernel.http.pages import Page, PageRequest, page_request
-from vertice.kernel.http.problem import problem, responses
+from vertice.kernel.http.problem import MEDIA_TYPE, problem, responses
 
 __all__ = ["router"]
 
 _BULK = 200
 """Reviews that one bulk decision may be about."""
+
+_SCHEMAS = "#/components/schemas"
+_CONFLICT: dict[str, Any] = {
+    "description": "Somebody else was faster, or what you saw is not what is there now",
+    "content": {
+        MEDIA_TYPE: {
+            "schema": {
+                "allOf": [
+                    {"$ref": f"{_SCHEMAS}/Problem"},
+                    {"type": "object", "properties": {"current": {"$ref": f"{_SCHEMAS}/ReviewDocument"}}},
+                ]
+            }
+        }
+    },
+}
 
 
 class NewDecision(BaseModel):
@@ -40,9 +55,9 @@ class NewDecision(BaseModel):
     )
     wanted: str = Field(default="", max_length=200, description="With modify: the version or constraint to try.")
     confidence_override: float | None = Field(
-        default=None, ge=0, le=1, description="Your own confidence, in place of the wargame's."
+        default=None, ge=0, le=1, strict=True, description="Your own confidence, in place of the wargame's."
     )
-    accept_unproven: bool = Field(default=False, description="Approve although the wargame proved nothing.")
+    accept_unproven: StrictBool = Field(default=False, description="Approve although the wargame proved nothing.")
     evidence_digest: str = Field(
         default="",
         max_length=64,
@@ -59,7 +74,7 @@ class BulkDecision(BaseModel):
     codes: list[Annotated[str, Field(max_length=50)]] = Field(
         default=[], max_length=_BULK, description="Of these only; empty: of all that fit."
     )
-    dry_run: bool = Field(default=False, description="Say what would be decided, decide nothing.")
+    dry_run: StrictBool = Field(default=False, description="Say what would be decided, decide nothing.")
 
 
 class BulkOutcome(BaseModel):
@@ -113,7 +128,11 @@ def _add_deciding(routes: APIRouter, service: Service) -> None:
         "/reviews/{code}/decisions",
         status_code=201,
         response_model=DecisionDocument,
-        responses=responses(401, 403, 404, 409, 413, 422, 428, 429, 503),
+        responses={
+            201: answers.sends("ETag", "Location"),
+            **responses(401, 403, 404, 422, 428),
+            409: _CONFLICT,
+        },
     )
     async def decide_review(code: CodePath, said: NewDecision, principal: Deciding, matching: Matching) -> Response:
         """Decide on the version of the review that If-Match names.
@@ -172,7 +191,7 @@ def _add_bulk(routes: APIRouter, service: Service) -> None:
     @routes.post(
         "/decisions/bulk",
         response_model=BulkOutcomes,
-        responses=responses(401, 403, 413, 422, 429, 503),
+        responses=responses(401, 403, 422),
     )
     async def decide_many(
         said: BulkDecision, principal: Deciding, wanted: Annotated[Filter, Depends(filter_of)]
@@ -211,7 +230,11 @@ async def _one_of_many(service: Service, code: str, said: BulkDecision, principa
 
 
 def _add_list(routes: APIRouter, service: Service) -> None:
-    @routes.get("/decisions", response_model=Page[DecisionDocument], responses=responses(401, 403, 422))
+    @routes.get(
+        "/decisions",
+        response_model=Page[DecisionDocument],
+        responses={200: answers.sends("Link"), **responses(401, 403, 422)},
+    )
     async def list_decisions(
         request: Request,
         _: Reading,
@@ -225,7 +248,7 @@ def _add_list(routes: APIRouter, service: Service) -> None:
             items, cursor = await records.decisions(session, which, kind=decision, state=state, code=review)
         return answers.page(request, tuple(decision_document(made) for made in items), cursor)
 
-    @routes.get("/decisions/{decision_id}", response_model=DecisionDocument, responses=responses(401, 403, 404, 422))
+    @routes.get("/decisions/{decision_id:uuid}", response_model=DecisionDocument, responses=responses(401, 403, 404))
     async def show_decision(decision_id: UUID, _: Reading) -> Response:
         """Show one decision, and how far it has been carried out."""
         async with service.database.read() as session:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from vertice.adaptive.advisories.model import Severity
 from vertice.adaptive.api import answers
@@ -60,15 +60,15 @@ class ProjectEdit(BaseModel):
     name: str | None = Field(default=None, min_length=1, max_length=200)
     branch: str | None = Field(default=None, max_length=200)
     schedule: str | None = Field(default=None, max_length=100)
-    archived: bool | None = None
+    archived: StrictBool | None = None
 
 
 class NewScan(BaseModel):
     """How to look at a project."""
 
     model_config = ConfigDict(extra="forbid")
-    heal: bool = Field(default=True, description="Prepare and prove remedies, too.")
-    priority: int = Field(default=5, ge=1, le=10, description="1: before all others.")
+    heal: StrictBool = Field(default=True, description="Prepare and prove remedies, too.")
+    priority: int = Field(default=5, ge=1, le=10, strict=True, description="1: before all others.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,12 @@ def router(service: Service) -> APIRouter:
 def _add_projects(routes: APIRouter, service: Service) -> None:
     tags: list[str | Enum] = ["projects"]
 
-    @routes.get("/projects", tags=tags, response_model=Page[Project], responses=responses(401, 403, 422))
+    @routes.get(
+        "/projects",
+        tags=tags,
+        response_model=Page[Project],
+        responses={200: answers.sends("Link"), **responses(401, 403, 422)},
+    )
     async def list_projects(request: Request, _: Reading, which: _Which, archived: bool = False) -> Response:
         """List the registered projects by name."""
         after = _BY_NAME.values(which.cursor) if which.cursor else None
@@ -115,7 +120,7 @@ def _add_projects(routes: APIRouter, service: Service) -> None:
         tags=tags,
         status_code=201,
         response_model=Project,
-        responses=responses(401, 403, 409, 413, 422),
+        responses={201: answers.sends("ETag", "Location"), **responses(401, 403, 409, 422)},
     )
     async def register_project(new: NewProject, principal: Leading) -> Response:
         """Look after a project from now on. A folder of the service's own machine takes an admin."""
@@ -127,7 +132,13 @@ def _add_projects(routes: APIRouter, service: Service) -> None:
         headers = {"Location": f"/hitl/projects/{made.id}"}
         return answers.document(made, status=201, version=made.version, headers=headers)
 
-    @routes.get("/projects/{project_id}", tags=tags, response_model=Project, responses=responses(401, 403, 404, 422))
+    @routes.get(
+        "/projects/{project_id}",
+        tags=tags,
+        response_model=Project,
+        responses={200: answers.sends("ETag"), **responses(401, 403, 404, 422)},
+        openapi_extra=answers.UNCHANGED,
+    )
     async def show_project(request: Request, project_id: _ProjectId, _: Reading) -> Response:
         """Show one project."""
         found = await service.projects.get(project_id)
@@ -137,7 +148,7 @@ def _add_projects(routes: APIRouter, service: Service) -> None:
         "/projects/{project_id}",
         tags=tags,
         response_model=Project,
-        responses=responses(401, 403, 404, 409, 412, 413, 422, 428),
+        responses={200: answers.sends("ETag"), **responses(401, 403, 404, 409, 412, 422, 428)},
     )
     async def edit_project(
         project_id: _ProjectId, edit: ProjectEdit, principal: Leading, matching: Matching
@@ -159,7 +170,7 @@ def _add_scans(routes: APIRouter, service: Service) -> None:
         tags=tags,
         status_code=202,
         response_model=Scan,
-        responses=responses(401, 403, 404, 409, 413, 422),
+        responses={202: answers.sends("Location"), **responses(401, 403, 404, 409, 422)},
     )
     async def request_scan(project_id: _ProjectId, wanted: NewScan, principal: Writing) -> Response:
         """Ask for a scan; one that waits already is returned in place of a second. The workers take it from here."""
@@ -170,7 +181,12 @@ def _add_scans(routes: APIRouter, service: Service) -> None:
         await service.tasks.enqueue_scan(scan)
         return answers.document(scan, status=202, headers={"Location": f"/hitl/scans/{scan.id}"})
 
-    @routes.get("/scans", tags=tags, response_model=Page[Scan], responses=responses(401, 403, 422))
+    @routes.get(
+        "/scans",
+        tags=tags,
+        response_model=Page[Scan],
+        responses={200: answers.sends("Link"), **responses(401, 403, 422)},
+    )
     async def list_scans(
         request: Request,
         _: Reading,
@@ -200,6 +216,7 @@ def _add_exports(routes: APIRouter, service: Service) -> None:
             200: {
                 "content": {media: {"schema": {"type": "object"}} for _, media, _ in _EXPORTS.values()},
                 "description": "The document of the project's newest scan",
+                **answers.sends("Content-Disposition", "ETag"),
             },
             **responses(401, 403, 404, 422),
         },
@@ -220,7 +237,12 @@ def _add_exports(routes: APIRouter, service: Service) -> None:
 def _add_findings(routes: APIRouter, service: Service) -> None:
     tags: list[str | Enum] = ["apvs"]
 
-    @routes.get("/apvs", tags=tags, response_model=Page[Finding], responses=responses(401, 403, 422))
+    @routes.get(
+        "/apvs",
+        tags=tags,
+        response_model=Page[Finding],
+        responses={200: answers.sends("Link"), **responses(401, 403, 422)},
+    )
     async def list_apvs(
         request: Request,
         _: Reading,

@@ -44,7 +44,12 @@ def router(service: Service) -> APIRouter:
 
 
 def _add_remedies(routes: APIRouter, service: Service) -> None:
-    @routes.get("/remedies", tags=["remedies"], response_model=Page[RemedyRecord], responses=responses(401, 403, 422))
+    @routes.get(
+        "/remedies",
+        tags=["remedies"],
+        response_model=Page[RemedyRecord],
+        responses={200: answers.sends("Link"), **responses(401, 403, 422)},
+    )
     async def list_remedies(request: Request, _: Reading, which: _Which, code: _Code = "") -> Response:
         """List the remedies that were ever proposed, the newest first."""
         async with service.database.read() as session:
@@ -61,7 +66,12 @@ def _add_remedies(routes: APIRouter, service: Service) -> None:
 
 
 def _add_wargames(routes: APIRouter, service: Service) -> None:
-    @routes.get("/wargames", tags=["wargames"], response_model=Page[RunRecord], responses=responses(401, 403, 422))
+    @routes.get(
+        "/wargames",
+        tags=["wargames"],
+        response_model=Page[RunRecord],
+        responses={200: answers.sends("Link"), **responses(401, 403, 422)},
+    )
     async def list_wargames(
         request: Request, _: Reading, which: _Which, verdict: VerdictWord | None = None, code: _Code = ""
     ) -> Response:
@@ -83,8 +93,12 @@ def _add_wargames(routes: APIRouter, service: Service) -> None:
         tags=["wargames"],
         response_class=Response,
         responses={
-            200: {"content": {_EVIDENCE: {"schema": {"type": "object"}}}, "description": "A DSSE envelope"},
-            **responses(401, 403, 404, 422, 503),
+            200: {
+                "content": {_EVIDENCE: {"schema": {"type": "object"}}},
+                "description": "A DSSE envelope",
+                **answers.sends("Content-Disposition", "ETag"),
+            },
+            **responses(401, 403, 404, 422),
         },
     )
     async def download_evidence(code: _Run, _: Reading) -> Response:
@@ -112,7 +126,7 @@ def _add_audit(routes: APIRouter, service: Service) -> None:
         items = [asdict(entry) for entry in found[:limit]]
         return answers.document({"items": items, "next": found[limit - 1].seq if more else None})
 
-    @routes.get("/audit/verify", tags=["audit"], response_model=AuditReport, responses=responses(401, 403, 503))
+    @routes.get("/audit/verify", tags=["audit"], response_model=AuditReport, responses=responses(401, 403))
     async def verify_audit(_: Reading) -> Response:
         """Check the whole audit chain, its anchor, and that every review and decision is as it says."""
         return answers.document(await service.reviews.verify())

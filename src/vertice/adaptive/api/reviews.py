@@ -10,11 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from vertice.adaptive.advisories.model import Severity
 from vertice.adaptive.api import answers
 from vertice.adaptive.api.access import Leading, Reading, Writing
-from vertice.adaptive.api.documents import ReviewDocument, review_document
 from vertice.adaptive.api.service import Service, reviewer_of
 from vertice.adaptive.review.decide import MAX_TEXT
+from vertice.adaptive.review.documents import ReviewDocument, Summary, review_document
 from vertice.adaptive.review.model import Comment, DecisionKind, Reviewer, Status
-from vertice.adaptive.review.queue import Filter, Order, Summary, page
+from vertice.adaptive.review.queue import Filter, Order, page
 from vertice.adaptive.review.rules import NeedsSecond, Refused, facts_of, low_risk, may_decide
 from vertice.adaptive.wargame.model import VerdictWord
 from vertice.kernel.auth.model import ForbiddenError, Principal, Role
@@ -80,7 +80,7 @@ class Options(BaseModel):
     low_risk_reason: str
 
 
-def filter_of(
+async def filter_of(
     status: Annotated[frozenset[Status], Query(description="Any of these.")] = frozenset(),
     severity: Annotated[frozenset[Severity], Query(description="Any of these.")] = frozenset(),
     verdict: Annotated[frozenset[VerdictWord], Query(description="Any of these.")] = frozenset(),
@@ -108,7 +108,7 @@ def router(service: Service) -> APIRouter:
 
 
 def _add_list(routes: APIRouter, service: Service) -> None:
-    @routes.get("", response_model=Page[Summary], responses=responses(401, 403, 422))
+    @routes.get("", response_model=Page[Summary], responses={200: answers.sends("Link"), **responses(401, 403, 422)})
     async def list_reviews(
         request: Request,
         _: Reading,
@@ -119,18 +119,26 @@ def _add_list(routes: APIRouter, service: Service) -> None:
         """List the reviews that fit, the most urgent first."""
         async with service.database.read() as session:
             items, cursor = await page(session, wanted, sort, which, now=service.clock())
-        return answers.page(request, items, cursor)
+        return answers.lines(request, [item.text for item in items], cursor)
 
 
 def _add_one(routes: APIRouter, service: Service) -> None:
-    @routes.get("/{code}", response_model=ReviewDocument, responses=responses(401, 403, 404, 422))
+    @routes.get(
+        "/{code}",
+        response_model=ReviewDocument,
+        responses={200: answers.sends("ETag"), **responses(401, 403, 404, 422)},
+        openapi_extra=answers.UNCHANGED,
+    )
     async def show_review(request: Request, code: CodePath, _: Reading) -> Response:
         """Show one review with its remedy, findings and decisions."""
-        review = await service.reviews.get(code)
-        unchanged = not_modified(request, review.version)
-        return unchanged or answers.document(review_document(review), version=review.version)
+        version, text = await service.reviews.document(code)
+        return not_modified(request, version) or answers.text(text, version=version)
 
-    @routes.get("/{code}/options", response_model=Options, responses=responses(401, 403, 404, 422))
+    @routes.get(
+        "/{code}/options",
+        response_model=Options,
+        responses={200: answers.sends("ETag"), **responses(401, 403, 404, 422)},
+    )
     async def show_options(code: CodePath, principal: Reading) -> Response:
         """Say which decisions you may make on it now, and why not the others."""
         review = await service.reviews.get(code)
@@ -150,7 +158,7 @@ def _add_one(routes: APIRouter, service: Service) -> None:
 
 
 def _add_assignment(routes: APIRouter, service: Service) -> None:
-    changed = responses(401, 403, 404, 409, 412, 422, 428)
+    changed = {200: answers.sends("ETag"), **responses(401, 403, 404, 409, 412, 422, 428)}
 
     async def assigned(code: str, to: Reviewer | None, by: Principal, matching: IfMatch) -> Response:
         review = await service.reviews.get(code)
@@ -194,7 +202,7 @@ def _add_comments(routes: APIRouter, service: Service) -> None:
         "/{code}/comments",
         status_code=201,
         response_model=CommentDocument,
-        responses=responses(401, 403, 404, 413, 422),
+        responses=responses(401, 403, 404, 422),
     )
     async def add_comment(code: CodePath, said: NewComment, principal: Writing) -> Response:
         """Say something about it. The text is kept as it is."""

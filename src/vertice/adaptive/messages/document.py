@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from typing import Any
 
 from faststream import AsyncAPI
@@ -57,3 +58,7 @@ def asyncapi_document() -> str:
 def _bounds(queue: Queue) -> str:
     size, kept = queue.message_bytes // 1024, queue.max_bytes // 1024**2
     return f"A message has at most {size} KiB, the queue at most {queue.max_messages:,} messages or {kept} MiB."
+
+
+if __name__ == "__main__":
+    sys.stdout.write(asyncapi_document())

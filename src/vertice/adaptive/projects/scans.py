@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import and_, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 
 from vertice.adaptive.advisories.model import Severity
 from vertice.adaptive.projects.errors import ProjectConflictError
@@ -17,7 +19,7 @@ from vertice.adaptive.triage.model import Apv
 from vertice.kernel.bus.events import emit
 from vertice.kernel.codec import from_json
 from vertice.kernel.database import Database, WriteSession
-from vertice.kernel.errors import UnknownError
+from vertice.kernel.errors import UnfinishedError, UnknownError
 from vertice.kernel.text import printable
 
 __all__ = ["Looked", "ScanStore"]
@@ -43,12 +45,20 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def _nobody() -> None:
+    """Nobody listens."""
+
+
 class ScanStore:
     """Scans and findings. What changes a scan may be repeated: it is done once."""
 
-    def __init__(self, database: Database, *, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(
+        self, database: Database, *, clock: Callable[[], datetime] = _now, changed: Callable[[], None] = _nobody
+    ) -> None:
+        """`changed` is called after each live event, so that whoever listens in this process looks at once."""
         self._database = database
         self._clock = clock
+        self._changed = changed
 
     async def get(self, scan_id: UUID) -> Scan:
         """Return the scan. Raises UnknownError."""
@@ -89,7 +99,9 @@ class ScanStore:
             if row.state == ScanState.queued:
                 row.state, row.started_at = ScanState.running, self._clock()
                 await self._tell(session, row, "scan_started", {})
-            return to_scan(row), to_project(project)
+            begun = to_scan(row), to_project(project)
+        self._changed()
+        return begun
 
     async def record(self, scan_id: UUID, looked: Looked) -> Scan:
         """Keep what the look at the project showed. Findings that it did not show any more are fixed.
@@ -97,6 +109,14 @@ class ScanStore:
         A scan that was asked for before one that is already recorded leaves the findings alone. Raises
         ProjectConflictError when a code belongs to another project.
         """
+        try:
+            return await self._record(scan_id, looked)
+        except IntegrityError as error:
+            raise UnfinishedError(
+                "another scan wrote the same finding at the same moment", where=str(scan_id), todo="Try it again."
+            ) from error
+
+    async def _record(self, scan_id: UUID, looked: Looked) -> Scan:
         now = self._clock()
         async with self._database.write() as session:
             row = await _locked(session, scan_id)
@@ -112,7 +132,7 @@ class ScanStore:
             row.commit, row.components, row.findings = looked.commit, looked.components, len(looked.apvs)
             for kind, content in looked.documents.items():
                 await session.merge(ScanDocumentRow(scan_id=scan_id, kind=kind, content=content))
-            await session.merge(_feed_row(looked.feed))
+            await _record_feed(session, looked.feed)
             return to_scan(row)
 
     async def finish(self, scan_id: UUID, detail: str = "") -> Scan:
@@ -195,6 +215,7 @@ class ScanStore:
         """Tell whoever watches how far a scan is."""
         async with self._database.write() as session:
             await emit(session, CHANNEL, "wargame_progress", subject=str(scan_id), data=data, at=self._clock())
+        self._changed()
 
     async def _end(self, scan_id: UUID, state: ScanState, detail: str) -> Scan:
         async with self._database.write() as session:
@@ -203,7 +224,9 @@ class ScanStore:
                 row.state, row.finished_at = state, self._clock()
                 row.detail = printable(detail, limit=_MAX_DETAIL)
                 await self._tell(session, row, f"scan_{state}", {"findings": row.findings, "detail": row.detail})
-            return to_scan(row)
+            ended = to_scan(row)
+        self._changed()
+        return ended
 
     async def _tell(self, session: WriteSession, row: ScanRow, kind: str, data: Mapping[str, object]) -> None:
         told = {"project": str(row.project_id), **data}
@@ -235,15 +258,12 @@ async def _record_findings(session: WriteSession, row: ScanRow, looked: Looked, 
             found.state, found.fixed_at = FindingState.fixed, now
 
 
-def _feed_row(feed: Feed) -> FeedRow:
-    return FeedRow(
-        name=feed.name,
-        source=feed.source,
-        records=feed.records,
-        updated_at=feed.updated_at,
-        checked_at=feed.checked_at,
-        error=feed.error,
-    )
+async def _record_feed(session: WriteSession, feed: Feed) -> None:
+    """Keep how old the feed is; scans of several projects say so at the same time."""
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    row = {column.key: getattr(feed, column.key) for column in FeedRow.__table__.columns}
+    insert = dialect.insert(FeedRow).values(row)
+    await session.execute(insert.on_conflict_do_update(index_elements=[FeedRow.name], set_=row))
 
 
 async def _locked(session: WriteSession, scan_id: UUID) -> ScanRow:

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from vertice.adaptive.advisories.model import Severity
 from vertice.adaptive.review import rows
 from vertice.adaptive.review.announcements import announce
 from vertice.adaptive.review.audit import Head, append
 from vertice.adaptive.review.decide import UNDECIDED, ConflictError
+from vertice.adaptive.review.documents import FORM, rendered
 from vertice.adaptive.review.model import DecisionState, NewReview, Status
 from vertice.adaptive.review.tables import ApvReview, HitlDecision, ReviewApv
 from vertice.kernel.bus.events import Event, told
@@ -20,6 +21,8 @@ from vertice.kernel.database import Table, WriteSession
 from vertice.kernel.text import printable
 
 __all__ = ["CHANNELS", "Change", "propose", "review_channel"]
+
+_Child = TypeVar("_Child", ReviewApv, HitlDecision)
 
 CHANNELS = ("reviews", "decisions", "stats", "wargames")
 """Of the live events, besides one for each review."""
@@ -61,6 +64,7 @@ class Change:
         """Count the review's version up and enter the change, with the digests of every row it wrote or removed."""
         review.version += 1
         review.updated_at = self.clock()
+        await self._render(review, others, gone)
         await self.note(action, review, review, *others, gone=gone, **payload)
 
     async def note(
@@ -80,6 +84,25 @@ class Change:
         )
         decision = next((row for row in written if isinstance(row, HitlDecision)), None)
         await self._tell(action, review, decision, self.head.seq)
+
+    async def _render(self, review: ApvReview, others: Sequence[Table], gone: Collection[Table]) -> None:
+        """Keep the review as others read it, with the rows that this change writes and without those it removes."""
+        with self.session.no_autoflush:
+            apvs = await self._children(ReviewApv, ReviewApv.review_id == review.id, others, gone)
+            decisions = await self._children(HitlDecision, HitlDecision.apv_id == review.id, others, gone)
+            later = await self.session.get(ApvReview, review.superseded_by) if review.superseded_by else None
+        apvs.sort(key=lambda apv: apv.position)
+        decisions.sort(key=lambda made: made.review_version)
+        whole = rows.to_review(review, apvs, decisions, later.apv_code if later else "")
+        review.line, review.document = rendered(whole)
+        review.form = FORM
+
+    async def _children(
+        self, kind: type[_Child], mine: ColumnElement[bool], others: Sequence[Table], gone: Collection[Table]
+    ) -> list[_Child]:
+        found = list(await self.session.scalars(select(kind).where(mine)))
+        found += [row for row in others if isinstance(row, kind) and row not in found]
+        return [row for row in found if row not in gone]
 
     async def _tell(self, action: str, review: ApvReview, decision: HitlDecision | None, seq: int) -> None:
         at, data = self.clock(), _facts(review, decision)

@@ -1,10 +1,10 @@
-"""The reviews as a list: what fits, in order, a page at a time, without what only the detail shows."""
+"""The reviews as a list: what fits, in order, a page at a time."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, bindparam, literal_column, or_, select
@@ -19,7 +19,7 @@ from vertice.kernel.database import ReadSession
 from vertice.kernel.errors import InputError
 from vertice.kernel.http.pages import Key, PageRequest, Sort
 
-__all__ = ["Filter", "Order", "Summary", "page"]
+__all__ = ["Filter", "Line", "Order", "page"]
 
 
 class Order(StrEnum):
@@ -53,45 +53,15 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
-    """One line of the list."""
+class Line:
+    """One review of a page."""
 
-    __pydantic_config__: ClassVar = {"use_attribute_docstrings": True}
-
-    id: UUID
     code: str
-    cve: str
-    severity: str
-    package: str
-    package_change: str
-    project: str
-    project_id: UUID | None
-    manifest: str
-    strategy: str
-    verdict: str
-    grade: str
-    confidence: float
-    status: str
-    priority: int
-    reachability: str
-    apvs: int
-    assignee: str | None
-    assignee_name: str | None
-    created_at: datetime
-    updated_at: datetime
-    published_at: datetime | None
-    due_at: datetime | None
-    version: int
-    revision: int
+    text: str
+    """Its `documents.Summary` as JSON."""
 
 
 _R = ApvReview
-_COLUMNS = (
-    *(_R.id, _R.apv_code, _R.cve_id, _R.severity, _R.package_name, _R.package_change, _R.project_name, _R.project_id),
-    *(_R.manifest, _R.patch_strategy, _R.wargame_verdict, _R.grade, _R.wargame_confidence, _R.status, _R.priority),
-    *(_R.reachability, _R.apv_count, _R.assignee, _R.assignee_name, _R.created_at, _R.updated_at, _R.published_at),
-    *(_R.due_at, _R.version, _R.revision),
-)
 _GAP: ColumnElement[str] = literal_column("' '")
 _TEXT = _R.apv_code + _GAP + _R.cve_id + _GAP + _R.package_name + _GAP + _R.project_name + _GAP + _R.summary
 """As the migration's trigram index has it."""
@@ -117,42 +87,12 @@ _SORTS = {
 
 async def page(
     session: ReadSession, wanted: Filter, order: Order, which: PageRequest, *, now: datetime
-) -> tuple[tuple[Summary, ...], str | None]:
+) -> tuple[tuple[Line, ...], str | None]:
     """Return one page of the reviews that fit, and the cursor of the next one."""
     sort = _SORTS[order]
-    query = sort.page(_fitting(select(*_COLUMNS), wanted, now), which)
-    rows, cursor = sort.cut(await session.execute(query), which)
-    return tuple(_summary(row) for row in rows), cursor
-
-
-def _summary(row: Any) -> Summary:
-    return Summary(
-        id=row[0],
-        code=row[1],
-        cve=row[2],
-        severity=row[3],
-        package=row[4],
-        package_change=row[5] or "",
-        project=row[6],
-        project_id=row[7],
-        manifest=row[8],
-        strategy=row[9] or "",
-        verdict=row[10] or "",
-        grade=row[11],
-        confidence=row[12] or 0.0,
-        status=row[13],
-        priority=row[14],
-        reachability=row[15] or "",
-        apvs=row[16] or 1,
-        assignee=row[17],
-        assignee_name=row[18],
-        created_at=row[19],
-        updated_at=row[20],
-        published_at=row[21],
-        due_at=row[22],
-        version=row[23],
-        revision=row[24],
-    )
+    columns = dict.fromkeys((_R.apv_code, _R.line, *(key.column for key in sort.keys)))
+    rows, cursor = sort.cut(await session.execute(sort.page(_fitting(select(*columns), wanted, now), which)), which)
+    return tuple(Line(row.apv_code, row.line) for row in rows), cursor
 
 
 def _fitting(query: Select[*tuple[Any, ...]], wanted: Filter, now: datetime) -> Select[*tuple[Any, ...]]:

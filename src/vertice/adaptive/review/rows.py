@@ -43,14 +43,14 @@ __all__ = [
 _LATER = frozenset(
     {
         *("project_id", "published_at", "due_at", "assignee", "assignee_name", "claimed_at"),
-        *("package_change", "reachability", "apv_count", "reviewer_id", "carried_out_at"),
+        *("package_change", "reachability", "reviewer_id", "carried_out_at"),
     }
 )
 """Columns that a later revision of the schema added: rows that were sealed before it have nothing in them."""
 
 
-_DIGESTED = frozenset({"evidence"})
-"""Columns whose digest is a column too."""
+_DERIVED = frozenset({"evidence", "line", "document", "form"})
+"""Columns whose digest is a column too, or that are made from the others."""
 
 
 def name_of(row: Table) -> str:
@@ -61,7 +61,7 @@ def name_of(row: Table) -> str:
 
 def digest(row: Table) -> str:
     """Return sha256 hex over every column of the row; one of a later schema counts when something is in it."""
-    columns = (column.key for column in inspect(row).mapper.column_attrs if column.key not in _DIGESTED)
+    columns = (column.key for column in inspect(row).mapper.column_attrs if column.key not in _DERIVED)
     values = {name: getattr(row, name) for name in columns}
     values = {name: value for name, value in values.items() if value is not None or name not in _LATER}
     return hashlib.sha256(canonical(values)).hexdigest()
@@ -94,7 +94,6 @@ def fill(row: ApvReview, new: NewReview) -> None:
     change = new.remedy.changes[0]
     row.package_change = f"{change.before or 'new'} → {change.after or 'gone'}"[:200]
     row.reachability = max((apv.reachability.level for apv in new.apvs), key=list(ReachabilityLevel).index)
-    row.apv_count = len(new.apvs)
 
 
 def _moment(text: str) -> datetime | None:

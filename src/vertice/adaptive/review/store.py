@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TypeAlias
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import defer
+from sqlalchemy.orm import defer, undefer
 from sqlalchemy.orm.exc import StaleDataError
 
 from vertice.adaptive.advisories.model import Severity
@@ -32,6 +32,7 @@ from vertice.adaptive.review.audit import (
 )
 from vertice.adaptive.review.change import Change, propose
 from vertice.adaptive.review.decide import UNDECIDED, ConflictError, Standing, check, check_comment, next_status
+from vertice.adaptive.review.documents import FORM, rendered
 from vertice.adaptive.review.model import (
     Action,
     Comment,
@@ -150,6 +151,34 @@ class ReviewStore:
         async with self._database.read() as session:
             row = await _find(session, name)
             return (await _load(session, [row]))[0]
+
+    async def document(self, name: str) -> tuple[int, str]:
+        """Return the version of a review and its `documents.ReviewDocument` as JSON: one query by its code.
+
+        Raises UnknownError when there is none.
+        """
+        query = select(ApvReview.version, ApvReview.document, ApvReview.form).where(ApvReview.apv_code == name)
+        async with self._database.read() as session:
+            row = (await session.execute(query)).first()
+        if row is not None and row[1] is not None and row[2] == FORM:
+            return row[0], row[1]
+        review = await self.get(name)
+        return review.version, rendered(review)[1]
+
+    async def render(self, *, at_once: int = 200) -> int:
+        """Make the lines and documents anew that another version of Vértice made, or none did; return how many."""
+        count = 0
+        stale = or_(ApvReview.form.is_(None), ApvReview.form != FORM)
+        while True:
+            async with self._database.write() as session:
+                query = select(ApvReview).where(stale).order_by(ApvReview.id).limit(at_once).with_for_update()
+                found = (await session.scalars(query)).all()
+                for row, review in zip(found, await _load(session, found), strict=True):
+                    row.line, row.document = rendered(review)
+                    row.form = FORM
+            count += len(found)
+            if len(found) < at_once:
+                return count
 
     async def with_key(self, key: str) -> Review | None:
         """Return the review that was proposed under `key` (`NewReview.key`), None when there is none."""
@@ -277,6 +306,7 @@ class ReviewStore:
                 return report
             try:
                 present = {rows.name_of(row): rows.digest(row) async for row in _every_row(session)}
+                differing = await _differing(session)
             except (ValueError, TypeError, VerticeError) as error:
                 return AuditReport(
                     ok=False, entries=report.entries, why=f"a row cannot be read: {printable(str(error), limit=200)}"
@@ -286,6 +316,9 @@ class ReviewStore:
             if present.get(name, "") != digest:
                 why = "was removed" if name not in present else "was changed" if seq else "was added past the store"
                 return AuditReport(ok=False, entries=report.entries, first_bad_seq=seq, why=f"row {name} {why}")
+        if differing:
+            why = f"what is shown of {differing} is not what is kept of it"
+            return AuditReport(ok=False, entries=report.entries, why=why)
         return report
 
     async def adopt_anchor(self) -> None:
@@ -453,6 +486,21 @@ async def _every_row(session: ReadSession) -> AsyncIterator[Table]:
     runs = select(WargameRunRow).options(defer(WargameRunRow.evidence, raiseload=True))
     async for run in await session.stream_scalars(runs.execution_options(yield_per=500)):
         yield run
+
+
+async def _differing(session: ReadSession) -> str:
+    """Return the code of a review whose line or document is not what its columns say, "" when there is none."""
+    last, undeferred = "", undefer(ApvReview.document)
+    while True:
+        query = select(ApvReview).where(ApvReview.apv_code > last, ApvReview.form == FORM).order_by(ApvReview.apv_code)
+        found = (await session.scalars(query.limit(500).options(undeferred))).all()
+        if not found:
+            return ""
+        for row, review in zip(found, await _load(session, found), strict=True):
+            if (row.line, row.document) != rendered(review):
+                return row.apv_code
+        last = found[-1].apv_code
+        session.expunge_all()
 
 
 def _actor(reviewer: Reviewer) -> str:

@@ -118,10 +118,15 @@ class Work:
         if self._settings.embedded:
             self._lock = _lock(self._settings.home)
         await self._members.join(alone=self._settings.embedded)
+        self._tasks = [asyncio.create_task(self._beat())]  # a launch on a busy machine may take long
         self._give_parts(bridge)
-        await asyncio.to_thread(self._launch)
-        parts = (self._beat(), self._sweep(sweep), self._tidy(), self._progress.run())
-        self._tasks = [asyncio.create_task(part) for part in parts]
+        try:
+            await asyncio.to_thread(self._launch)
+        except BaseException:
+            await self._leave()
+            raise
+        parts = (self._sweep(sweep), self._tidy(), self._progress.run())
+        self._tasks += [asyncio.create_task(part) for part in parts]
         get_logger(__name__).info("worker started", worker=self.executor, wargames=self._settings.wargames_here)
 
     async def stop(self) -> None:
@@ -136,6 +141,13 @@ class Work:
             get_logger(__name__).info("worker stopped", worker=self.executor, every_step_ended=ended)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._progress.drain(), _DRAIN_SECONDS)
+        await self._leave()
+
+    def hurry(self) -> None:
+        """Let a `stop` that waits hand back what runs at once."""
+        self._conduct.hurry()
+
+    async def _leave(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -143,10 +155,6 @@ class Work:
             await self._members.leave()
         if self._lock is not None:
             self._lock.close()
-
-    def hurry(self) -> None:
-        """Let a `stop` that waits hand back what runs at once."""
-        self._conduct.hurry()
 
     def _give_parts(self, bridge: Bridge) -> None:
         tools, conduct = self._tools, self._conduct

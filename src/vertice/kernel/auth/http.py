@@ -39,7 +39,9 @@ _Reader = Annotated[Principal, Depends(needs(scope=Scope.read))]
 _OneTime = Annotated[str, Query(max_length=200, description="The token of a one-time URL.")]
 _Then = Annotated[str, Query(alias="next", max_length=500, description="The local path to go to afterwards.")]
 _Answer = Annotated[str, Query(max_length=4096, description="As the provider says it.")]
-_FORM = {
+_PUBLIC: dict[str, Any] = {"security": []}
+_FORM: dict[str, Any] = {
+    **_PUBLIC,
     "requestBody": {
         "required": True,
         "content": {
@@ -51,8 +53,10 @@ _FORM = {
                 }
             }
         },
-    }
+    },
 }
+_ANYBODY: dict[str, Any] = {"security": [{}, {"token": []}, {"session": []}]}
+"""By the names that the schemes have in the app's document."""
 
 
 def router(prefix: str) -> APIRouter:
@@ -80,7 +84,7 @@ def _add_pages(routes: APIRouter, prefix: str) -> None:
         "/login",
         response_class=Response,
         status_code=303,
-        responses={303: {"description": "Logged in"}, **responses(401, 403, 422)},
+        responses={303: _leads("Logged in"), **responses(401, 403, 422)},
         openapi_extra=_FORM,
     )
     async def log_in_by_form(request: Request, auth: _Auth) -> Response:
@@ -96,7 +100,8 @@ def _add_provider(routes: APIRouter) -> None:
         "/login/oidc",
         response_class=Response,
         status_code=303,
-        responses={303: {"description": "To the provider"}, **responses(401, 403, 422, 503)},
+        responses={303: _leads("To the provider"), **responses(401, 403, 422)},
+        openapi_extra=_PUBLIC,
     )
     async def go_to_provider(request: Request, auth: _Auth, then: _Then = "/") -> Response:
         """Send the browser to the provider."""
@@ -110,7 +115,8 @@ def _add_provider(routes: APIRouter) -> None:
         "/login/callback",
         response_class=Response,
         status_code=303,
-        responses={303: {"description": "Logged in"}, **responses(401, 403, 422, 503)},
+        responses={303: _leads("Logged in"), **responses(401, 403, 422)},
+        openapi_extra=_PUBLIC,
     )
     async def come_back(  # the names are the standard's
         request: Request,
@@ -136,7 +142,7 @@ def _add_provider(routes: APIRouter) -> None:
 
 
 def _add_session(routes: APIRouter, prefix: str) -> None:
-    @routes.get("/session", responses=responses(401))
+    @routes.get("/session", responses=responses(401), openapi_extra=_ANYBODY)
     async def show_session(request: Request, auth: _Auth) -> SessionState:
         """Say who is logged in, if anybody, and how to log in."""
         try:
@@ -148,7 +154,7 @@ def _add_session(routes: APIRouter, prefix: str) -> None:
         session = auth.cookies.session(request) if principal.kind == "session" else None
         return _state(auth, prefix, principal, session)
 
-    @routes.post("/session", status_code=201, responses=responses(400, 401, 403, 422))
+    @routes.post("/session", status_code=201, responses=responses(401, 403, 422), openapi_extra=_PUBLIC)
     async def log_in(request: Request, response: Response, auth: _Auth, body: OneTimeToken) -> SessionState:
         """Use a one-time token up and begin a session, whose cookie the answer sets."""
         made = await _log_in_locally(request, auth, response, body.token)
@@ -176,7 +182,7 @@ def _add_tokens(routes: APIRouter) -> None:
         found = await auth.store.tokens.made_by(None if everybody else principal.identity)
         return Tokens(items=[token_of(token) for token in found])
 
-    @routes.post("/tokens", status_code=201, responses=responses(400, 401, 403, 422))
+    @routes.post("/tokens", status_code=201, responses=responses(401, 403, 422))
     async def make_token(auth: _Auth, principal: _Person, body: NewToken) -> TokenWithSecret:
         """Make an API token that may do at most what you may. Its secret is shown this once."""
         token, secret = await auth.store.tokens.create(
@@ -244,6 +250,10 @@ def _state(auth: Authenticator, prefix: str, principal: Principal | None, sessio
 
 def _as(media_type: str) -> dict[str, Any]:
     return {"description": "The page", "content": {media_type: {"schema": {"type": "string"}}}}
+
+
+def _leads(where: str) -> dict[str, Any]:
+    return {"description": where, "headers": {"Location": {"description": "Where.", "schema": {"type": "string"}}}}
 
 
 def _local(path: str) -> str:

@@ -24,7 +24,7 @@ from vertice.kernel.bus.cloudevents import CloudEvent, read
 from vertice.kernel.bus.dead_letter import bury
 from vertice.kernel.bus.inbox import Inbox, Subscription
 from vertice.kernel.bus.message import MessageRefusedError
-from vertice.kernel.bus.rabbit import Address, explained, new_broker, stop
+from vertice.kernel.bus.rabbit import GRACE_SECONDS, Address, explained, new_broker, stop
 from vertice.kernel.bus.topology import Queue, Topology, declare
 from vertice.kernel.errors import UnfinishedError
 from vertice.kernel.logging import get_logger
@@ -82,16 +82,13 @@ class Consumer:
                     async with asyncio.timeout(seconds):
                         await self._stopping.wait()
             finally:
-                await stop(broker)
+                await stop(broker, grace=GRACE_SECONDS)
 
     def _broker(self) -> RabbitBroker:
         broker = new_broker(self._address, prefetch=self._prefetch)
         for subscription in self._subscriptions:
-            queue = self._topology.queue(subscription.queue)
-            if queue is None:
-                raise LookupError(subscription.queue)
             taken = partial(self._inbox.take, subscription)
-            subscribe(broker, self._topology, queue, subscription.kind, taken, self._stopping)
+            subscribe(broker, self._topology, subscription.queue, subscription.kind, taken, self._stopping)
         return broker
 
 

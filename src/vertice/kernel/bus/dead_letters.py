@@ -39,12 +39,20 @@ async def depths(broker: RabbitBroker, topology: Topology) -> Sequence[tuple[Que
 
 
 async def dead_letters(broker: RabbitBroker, topology: Topology, queue: Queue, *, limit: int) -> Sequence[DeadLetter]:
-    """Return the oldest dead letters of a queue; they stay where they are."""
+    """Return the oldest dead letters of a queue; they stay where they are.
+
+    All are looked at, whatever the `limit`: a quorum queue puts those that come back behind those that did not leave.
+    """
     await declare(broker, topology)
     dead = await broker.declare_queue(topology.dead(queue))
+    there = (await dead.declare(timeout=CONFIRM_SECONDS)).message_count or 0
     found: list[DeadLetter] = []
-    while len(found) < limit and (message := await _next(dead)) is not None:
-        found.append(told(message))
+    for _ in range(there):
+        message = await _next(dead)
+        if message is None:
+            break
+        if len(found) < limit:
+            found.append(told(message))
     return found
 
 

@@ -1,6 +1,6 @@
 """Messages that come in: each takes effect once, in one transaction with the note that it was taken.
 
-    subscription = Subscription("oraculo.apv.dispatch", ApvDispatched, handle)
+    subscription = Subscription(APV_DISPATCH, ApvDispatched, handle)
     await Inbox(database).take(subscription, body)
 
 `handle` gets the write transaction. It raises InputError for a message that is at fault (an unknown project): that one
@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from vertice.kernel.bus.cloudevents import Event, read, write
 from vertice.kernel.bus.message import Message, MessageRefusedError, Taker
 from vertice.kernel.bus.tables import InboxRow
+from vertice.kernel.bus.topology import Queue
 from vertice.kernel.database import Database, WriteSession
 from vertice.kernel.errors import InputError, UnfinishedError
 
@@ -29,11 +30,9 @@ __all__ = ["Inbox", "Subscription"]
 class Subscription(Generic[Event]):
     """What is done with the messages of one queue."""
 
-    queue: str
+    queue: Queue
     kind: type[Event]
     handle: Callable[[WriteSession, Event], Awaitable[None]]
-    limit: int = 256 * 1024
-    """Largest message, in bytes."""
 
 
 def _now() -> datetime:
@@ -69,7 +68,9 @@ class Inbox:
         """Return what takes the subscription's messages where no broker carries them."""
 
         async def take(message: Message) -> None:
-            await self.take(subscription, read(subscription.kind, write(message), limit=subscription.limit))
+            await self.take(
+                subscription, read(subscription.kind, write(message), limit=subscription.queue.message_bytes)
+            )
 
         return take
 

@@ -25,12 +25,22 @@ from vertice.kernel.bus.topology import Topology, declare
 from vertice.kernel.errors import InputError, UnfinishedError, VerticeError
 from vertice.kernel.text import printable
 
-__all__ = ["CONFIRM_SECONDS", "Address", "RabbitPublisher", "connected", "explained", "new_broker", "stop"]
+__all__ = [
+    "CONFIRM_SECONDS",
+    "GRACE_SECONDS",
+    "Address",
+    "RabbitPublisher",
+    "connected",
+    "explained",
+    "new_broker",
+    "stop",
+]
 
 CONFIRM_SECONDS = 10.0
 """A message that RabbitMQ has not confirmed by then counts as not sent."""
+GRACE_SECONDS = 10.0
+"""What a message that is being taken has, to end, when its reader stops."""
 _CONNECT_SECONDS = 5.0
-_GRACE_SECONDS = 10.0
 _STOP_SECONDS = 2.0
 
 
@@ -66,7 +76,7 @@ def new_broker(address: Address, *, prefetch: int = 0, middlewares: Sequence[Any
         timeout=_CONNECT_SECONDS,
         fail_fast=True,
         reconnect_interval=1.0,
-        graceful_timeout=_GRACE_SECONDS,
+        graceful_timeout=GRACE_SECONDS,
         default_channel=Channel(prefetch_count=prefetch or None, publisher_confirms=True, on_return_raises=True),
         middlewares=middlewares,
         logger=None,
@@ -85,11 +95,11 @@ async def connected(address: Address) -> AsyncIterator[RabbitBroker]:
             await stop(broker)
 
 
-async def stop(broker: RabbitBroker) -> None:
-    """End what is being taken, and close the connection even where the server does not answer."""
+async def stop(broker: RabbitBroker, *, grace: float = 0.0) -> None:
+    """Close the connection, even where the server does not answer; what is being taken has `grace` seconds to end."""
     connection = broker._connection  # noqa: SLF001  (FastStream leaves it open when a subscriber does not end well)
     with contextlib.suppress(ExceptionGroup, *CONNECTION_EXCEPTIONS, TimeoutError):
-        async with asyncio.timeout(_GRACE_SECONDS + _STOP_SECONDS):
+        async with asyncio.timeout(grace + _STOP_SECONDS):
             await broker.stop()
     if connection is not None:
         with contextlib.suppress(*CONNECTION_EXCEPTIONS, TimeoutError):

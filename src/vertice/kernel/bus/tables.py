@@ -63,7 +63,7 @@ class InboxRow(Table):
 
     __tablename__ = "inbox"
 
-    source: Mapped[str] = mapped_column(String(100), primary_key=True)
+    source: Mapped[str] = mapped_column(String(300), primary_key=True)
     id: Mapped[str] = mapped_column(String(200), primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime())
     outcome: Mapped[str] = mapped_column(Text())

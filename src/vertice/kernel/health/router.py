@@ -53,23 +53,26 @@ class ReadyBody(HealthBody):
 def router(health: Health, readiness: Readiness, *, prefix: str = "", components: bool = True) -> APIRouter:
     """Return the routes `PREFIX/health`, `…/live`, `…/ready` and, with `components`, `…/components[/{name}]`."""
     routes = APIRouter(prefix=f"{prefix}/health", tags=["health"])
+    show = f"show_{prefix.strip('/')}_" if prefix else "show_"
 
-    @routes.get("", response_model=HealthBody, responses=_also(HealthBody, "unhealthy"))
-    async def everything(response: Response) -> dict[str, Any]:
-        """Every component, looked at in parallel."""
+    @routes.get("", operation_id=f"{show}health", response_model=HealthBody, responses=_also(HealthBody, "unhealthy"))
+    async def show_health(response: Response) -> dict[str, Any]:
+        """Look at every component, in parallel."""
         report = await health.report()
         _answer(response, report.status)
         return report.to_dict()
 
-    @routes.get("/live", response_model=AliveBody)
-    async def live(response: Response) -> dict[str, Any]:
-        """Whether the process answers; nothing it depends on is touched."""
+    @routes.get("/live", operation_id=f"{show}liveness", response_model=AliveBody)
+    async def show_liveness(response: Response) -> dict[str, Any]:
+        """Say whether the process answers; nothing it depends on is touched."""
         response.headers["Cache-Control"] = "no-store"
         return health.alive().to_dict()
 
-    @routes.get("/ready", response_model=ReadyBody, responses=_also(ReadyBody, "not ready"))
-    async def ready(response: Response) -> dict[str, Any]:
-        """Whether requests may be sent here: started, not draining, and every critical component works."""
+    @routes.get(
+        "/ready", operation_id=f"{show}readiness", response_model=ReadyBody, responses=_also(ReadyBody, "not ready")
+    )
+    async def show_readiness(response: Response) -> dict[str, Any]:
+        """Say whether requests may be sent here: started, not draining, and every critical component works."""
         if readiness.why_not:
             return _readiness(response, health.refusing(), readiness.why_not)
         report = await health.report(only_critical=True)
@@ -79,8 +82,8 @@ def router(health: Health, readiness: Readiness, *, prefix: str = "", components
     if components:
 
         @routes.get("/components", response_model=ComponentsBody, responses=_also(ComponentsBody, "unhealthy"))
-        async def parts(response: Response) -> dict[str, Any]:
-            """Every component."""
+        async def list_components(response: Response) -> dict[str, Any]:
+            """Look at every component."""
             report = await health.report()
             _answer(response, report.status)
             return {"components": report.to_dict()["components"]}
@@ -90,8 +93,8 @@ def router(health: Health, readiness: Readiness, *, prefix: str = "", components
             response_model=ComponentBody,
             responses=_also(ComponentBody, "unhealthy") | responses(404),
         )
-        async def part(name: str, response: Response) -> dict[str, Any]:
-            """One component."""
+        async def show_component(name: str, response: Response) -> dict[str, Any]:
+            """Look at one component."""
             component = await health.component(name)
             _answer(response, component.status)
             return component.to_dict()

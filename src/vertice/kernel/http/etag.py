@@ -62,7 +62,7 @@ class IfMatch:
             )
 
 
-def if_match(request: Request, header: Annotated[str | None, Header(alias="If-Match")] = None) -> IfMatch:
+async def if_match(request: Request, header: Annotated[str | None, Header(alias="If-Match")] = None) -> IfMatch:
     """Return what If-Match says: the FastAPI dependency of every edit.
 
     Raises PreconditionRequiredError when it is missing, HttpError (400) when it cannot be read.

@@ -14,6 +14,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from vertice.kernel.errors import VerticeError
 from vertice.kernel.http.problem import HttpError, Problem, problem, refuse, without_folders
+from vertice.kernel.http.route import methods_of
 from vertice.kernel.logging import get_logger
 from vertice.kernel.text import printable
 
@@ -40,6 +41,8 @@ def install(app: FastAPI, *, hide: Callable[[str], str] = without_folders) -> No
     async def handle(connection: Any, error: Exception) -> Any:  # Starlette gives a Request or a WebSocket
         answer = _answer(error, hide)
         if not isinstance(connection, WebSocket):
+            if answer.status_code == 405 and (methods := methods_of(connection.scope)):
+                answer.headers["Allow"] = ", ".join(methods)
             return answer
         if connection.application_state is WebSocketState.CONNECTING:
             await refuse(answer, connection.scope, connection.receive, connection.send)

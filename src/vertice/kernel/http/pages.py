@@ -49,7 +49,7 @@ class PageRequest:
     cursor: str = ""
 
 
-def page_request(
+async def page_request(
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Rows in a page.")] = DEFAULT_LIMIT,
     cursor: Annotated[str, Query(max_length=_MAX_CURSOR, description="`next` of the page before.")] = "",
 ) -> PageRequest:

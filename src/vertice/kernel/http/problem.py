@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, Field
@@ -113,7 +112,7 @@ def problem(
     code = code or code_of(status)
     document: dict[str, Any] = {
         "type": f"/problems/{code}",
-        "title": code.replace("-", " ").capitalize(),
+        "title": _title(code),
         "status": status,
         "detail": printable(detail, limit=_TEXT_LIMIT),
         "instance": current_request_id(),
@@ -146,4 +145,8 @@ def without_folders(text: str) -> str:
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the `responses=` of a route or app that answers with these problems; `handlers` adds the schema."""
     schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
-    return {status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: schema}} for status in statuses}
+    return {status: {"description": _title(code_of(status)), "content": {MEDIA_TYPE: schema}} for status in statuses}
+
+
+def _title(code: str) -> str:
+    return code.replace("-", " ").capitalize()

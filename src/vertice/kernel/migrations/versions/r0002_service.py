@@ -25,7 +25,9 @@ _NEW_REVIEW_COLUMNS = (
     ("claimed_at", _TIME),
     ("package_change", sa.String(200)),
     ("reachability", sa.String(20)),
-    ("apv_count", sa.Integer()),
+    ("line", sa.Text()),
+    ("document", sa.Text()),
+    ("form", sa.Integer()),
 )
 _TABLES = (
     *("identities", "sessions", "api_tokens", "login_tokens"),
@@ -286,7 +288,7 @@ def _messages() -> None:
     op.create_index("ix_outbox_sent_at", "outbox", ["sent_at", "seq"])
     op.create_table(
         "inbox",
-        sa.Column("source", sa.String(100), primary_key=True),
+        sa.Column("source", sa.String(300), primary_key=True),
         sa.Column("id", sa.String(200), primary_key=True),
         sa.Column("at", _TIME, nullable=False),
         sa.Column("outcome", sa.Text(), nullable=False),

@@ -1,6 +1,7 @@
-"""What the API says, as documents. `document_of` functions make them from the domain's dataclasses.
+"""A review as others read it: a line of the list, and the document with all that a decision needs.
 
-`queue.Summary` and the other dataclasses of the domain that are said as they are stand in the routes themselves.
+Both are made when the review changes and kept beside it as JSON, so that reading costs one query and nothing to make.
+They say nothing that is not in the review's own columns: `ReviewStore.verify` makes them anew and compares.
 """
 
 from dataclasses import dataclass
@@ -10,18 +11,58 @@ from uuid import UUID
 
 from vertice.adaptive.remedy.model import Change, ReleaseFacts
 from vertice.adaptive.review.model import DecisionKind, DecisionRecord, DecisionState, Review, ReviewedApv
-from vertice.kernel.http.problem import without_folders
+from vertice.kernel.codec import to_json
 
 __all__ = [
+    "FORM",
     "DecisionDocument",
     "ProposalDocument",
     "RemedyDocument",
     "ReviewDocument",
+    "Summary",
     "decision_document",
+    "rendered",
     "review_document",
+    "summary_of",
 ]
 
+FORM = 1
+"""Version of what is kept as JSON: one more when a line or document says anything else, or says it otherwise."""
+
 _DESCRIBED = {"use_attribute_docstrings": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One line of the list."""
+
+    __pydantic_config__: ClassVar = _DESCRIBED
+
+    id: UUID
+    code: str
+    cve: str
+    severity: str
+    package: str
+    package_change: str
+    project: str
+    project_id: UUID | None
+    manifest: str
+    strategy: str
+    verdict: str
+    grade: str
+    confidence: float
+    status: str
+    priority: int
+    reachability: str
+    apvs: int
+    assignee: str | None
+    assignee_name: str | None
+    created_at: datetime
+    updated_at: datetime
+    published_at: datetime | None
+    due_at: datetime | None
+    version: int
+    revision: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +172,16 @@ class ReviewDocument:
     """Oldest first."""
 
 
+def _name_of(ref: str) -> str:
+    """Return a patch file's name without this machine's folders; a git ref is none of its paths."""
+    return ref.rpartition("/")[2] if ref.startswith("/") else ref
+
+
+def rendered(review: Review) -> tuple[str, str]:
+    """Return the review's line and its document as JSON."""
+    return to_json(summary_of(review)), to_json(review_document(review))
+
+
 def decision_document(record: DecisionRecord) -> DecisionDocument:
     """Return the document of a decision."""
     return DecisionDocument(
@@ -150,6 +201,37 @@ def decision_document(record: DecisionRecord) -> DecisionDocument:
         state=record.state,
         action=record.action,
         detail=record.detail,
+    )
+
+
+def summary_of(review: Review) -> Summary:
+    """Return the line of a review."""
+    return Summary(
+        id=review.id,
+        code=review.code,
+        cve=review.cve,
+        severity=review.severity,
+        package=review.package,
+        package_change=review.package_change,
+        project=review.project_name,
+        project_id=review.project_id,
+        manifest=review.manifest,
+        strategy=review.strategy,
+        verdict=review.verdict,
+        grade=review.grade,
+        confidence=review.confidence,
+        status=review.status,
+        priority=review.priority,
+        reachability=review.reachability,
+        apvs=len(review.apvs),
+        assignee=review.assignee,
+        assignee_name=review.assignee_name,
+        created_at=review.created_at,
+        updated_at=review.updated_at,
+        published_at=review.published_at,
+        due_at=review.due_at,
+        version=review.version,
+        revision=review.revision,
     )
 
 
@@ -195,7 +277,7 @@ def review_document(review: Review) -> ReviewDocument:
         proposal=None
         if proposal is None
         else ProposalDocument(
-            proposal.forge, without_folders(proposal.ref), proposal.head, proposal.base, proposal.target, proposal.note
+            proposal.forge, _name_of(proposal.ref), proposal.head, proposal.base, proposal.target, proposal.note
         ),
         apvs=review.apvs,
         decisions=tuple(decision_document(made) for made in review.decisions),

@@ -1,0 +1,29 @@
+"""The peer of the API: the same server and database session, one query, bytes that are known already. Nothing else."""
+
+import os
+from pathlib import Path
+
+from fastapi import FastAPI, Response
+from sqlalchemy import text
+
+from vertice.kernel.database import Database
+
+QUERIES = Path(os.environ["BENCH_QUERIES"])
+
+
+def app() -> FastAPI:
+    database = Database.open(os.environ["DATABASE_URL"])
+    made = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    for name in ("list", "detail"):
+        query, body = text((QUERIES / f"{name}.sql").read_text()), (QUERIES / f"{name}.json").read_bytes()
+        _add(made, database, f"/{name}", query, body)
+    return made
+
+
+def _add(made: FastAPI, database: Database, path: str, query: object, body: bytes) -> None:
+    async def answer() -> Response:
+        async with database.read() as session:
+            (await session.execute(query)).all()
+        return Response(body, media_type="application/json")
+
+    made.get(path)(answer)

@@ -1,0 +1,372 @@
+"""The service under load, beside a bare endpoint of the same server. `make bench-service` runs all.
+
+PostgreSQL, two API processes and the load generator (wrk) share this machine's cores. The bare endpoint runs the same
+query in the same kind of session and sends the same bytes, without login, limits, logs, metrics or JSON to make.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import re
+import runpy
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import websockets
+from sqlalchemy import insert
+
+from tests.server import free_port
+from tests.servers import Postgres
+from vertice.adaptive.advisories.model import Severity
+from vertice.adaptive.review import rows
+from vertice.adaptive.review.documents import FORM, rendered
+from vertice.adaptive.review.store import ReviewStore
+from vertice.adaptive.review.tables import ApvReview, ReviewApv
+from vertice.kernel.auth.model import SCOPES_OF, Identity, Role
+from vertice.kernel.auth.store import AuthStore
+from vertice.kernel.database import Database, upgrade
+
+ROOT = Path(__file__).resolve().parents[1]
+BIN = ROOT / ".venv" / "bin"
+REVIEWS = 100_000
+CLIENTS = 100
+SECONDS = 12
+LUA = """
+local codes = {}
+local n = 0
+function init(args)
+  for line in io.lines(os.getenv("BENCH_PATHS")) do codes[#codes + 1] = line end
+  math.randomseed(os.time())
+  n = math.random(1, #codes)
+end
+function request()
+  n = n % #codes + 1
+  return wrk.format(nil, codes[n])
+end
+function done(summary, latency, requests)
+  io.write(string.format("RESULT %d %d %f %f %f %f\\n", summary.requests,
+    summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout,
+    summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(95) / 1e3, latency:percentile(99) / 1e3))
+end
+"""
+
+
+async def seed(url: str, count: int) -> None:
+    """Fill the queue: one in fifty waits, the others are decided long ago."""
+    samples = runpy.run_path(str(ROOT / "tests" / "adaptive" / "review" / "samples.py"))
+    await upgrade(url)
+    now = datetime.now(UTC)
+    new = samples["a_new_review"]()
+    base = ApvReview()
+    rows.fill(base, new)
+    base.id, base.status, base.version, base.revision = uuid4(), "pending", 1, 1
+    base.created_at = base.updated_at = now
+    line, document = rendered(rows.to_review(base, rows.apv_rows(base, new), [], ""))
+    plain = {column.key: getattr(base, column.key) for column in ApvReview.__table__.columns} | {"form": FORM}
+    severities, projects = list(Severity), [f"service-{number}" for number in range(40)]
+    async with Database.open(url) as database:
+        for start in range(0, count, 2000):
+            reviews, apvs = [], []
+            for number in range(start, min(start + 2000, count)):
+                key, code = uuid4(), f"APV-20260101-{number:06d}"
+                at = now - timedelta(minutes=count - number)
+                severity = severities[number % 4]
+                reviews.append(
+                    plain
+                    | {
+                        "id": key,
+                        "apv_code": code,
+                        "cve_id": f"CVE-2026-{number:05d}",
+                        "severity": severity,
+                        "package_name": f"package-{number % 500}",
+                        "project_name": projects[number % 40],
+                        "status": "pending" if number % 50 == 0 else "approved",
+                        "priority": number % 10 + 1,
+                        "created_at": at,
+                        "updated_at": at,
+                        "due_at": at + timedelta(days=3),
+                        "version": 1,
+                        "revision": 1,
+                        "key": f"key-{number}",
+                        "published_at": at - timedelta(days=2),
+                        "line": line.replace(new.apvs[0].code, code),
+                        "document": document.replace(new.apvs[0].code, code),
+                    }  # fmt: skip
+                )
+                apvs.append(
+                    {
+                        "review_id": key,
+                        "apv_code": code,
+                        "position": 0,
+                        "advisory_id": "GHSA-8q59-q68h-6hv4",
+                        "severity": severity,
+                        "package_name": f"package-{number % 500}",
+                        "package_version": "1.0",
+                        "summary": "full_load runs code",
+                    }  # fmt: skip
+                )
+            async with database.write() as session:
+                await session.execute(insert(ApvReview), reviews)
+                await session.execute(insert(ReviewApv), apvs)
+    subprocess.run(["psql", url.replace("+asyncpg", ""), "-qc", "VACUUM ANALYZE"], check=True)
+
+
+async def token(url: str) -> str:
+    async with Database.open(url) as database:
+        store = AuthStore(database)
+        session = await store.sessions.begin(Identity("bench", "ada", "Ada", "ada@example.org", Role.admin))
+        principal = await store.sessions.find(session.token)
+        return (
+            await store.tokens.create(
+                principal, name="bench", role=Role.admin, scopes=SCOPES_OF[Role.admin], lifetime=timedelta(days=1)
+            )
+        )[1]
+
+
+@contextlib.contextmanager
+def served(command: list[str], environment: dict[str, str], port: int) -> Iterator[int]:
+    """Run a server until the block ends; give its process id."""
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(command, env=os.environ | environment, stdout=log, stderr=log, cwd=ROOT)
+        try:
+            for _ in range(300):
+                with contextlib.suppress(httpx.TransportError):
+                    httpx.get(f"http://127.0.0.1:{port}/health/live", timeout=1)
+                    break
+                if process.poll() is not None:
+                    log.seek(0)
+                    raise SystemExit(log.read())
+                time.sleep(0.1)
+            yield process.pid
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def wrk(
+    url: str, paths: list[str], *, clients: int = CLIENTS, bearer: str = "", seconds: int = SECONDS
+) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        script, listed = Path(folder) / "run.lua", Path(folder) / "paths"
+        script.write_text(LUA)
+        listed.write_text("\n".join(paths))
+        command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "-s", str(script), url]
+        if bearer:
+            command += ["-H", f"Authorization: Bearer {bearer}"]
+        done = subprocess.run(
+            command, env=os.environ | {"BENCH_PATHS": str(listed)}, capture_output=True, text=True, check=True
+        )
+    found = re.search(r"RESULT (\d+) (\d+) ([\d.]+) ([\d.]+) ([\d.]+) ([\d.]+)", done.stdout)
+    if found is None:
+        raise SystemExit(done.stdout + done.stderr)
+    requests, errors, duration, p50, p95, p99 = map(float, found.groups())
+    return {"per_second": requests / duration, "errors": errors, "p50": p50, "p95": p95, "p99": p99}
+
+
+def told(name: str, found: dict[str, float], base: dict[str, float] | None = None) -> None:
+    ratio = f"  {found['per_second'] / base['per_second']:5.2f} x bare" if base else ""
+    print(
+        f"  {name:34} {found['per_second']:8.0f}/s  p50 {found['p50']:6.1f}  p95 {found['p95']:6.1f}  "
+        f"p99 {found['p99']:6.1f} ms  errors {found['errors']:.0f}{ratio}"
+    )
+
+
+def family(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(deeper for child in children for deeper in family(int(child)))]
+
+
+def memory(pid: int) -> None:
+    for one in family(pid)[1:] or [pid]:
+        status = Path(f"/proc/{one}/status").read_text()
+        found = re.search(r"VmRSS:\s+(\d+)", status)
+        if found and "resource_tracker" not in Path(f"/proc/{one}/cmdline").read_text():
+            print(f"  memory of API process {one}: {int(found[1]) / 1024:.0f} MiB")
+
+
+def same_queries(url: str, base: str, bearer: str, folder: Path) -> None:
+    """Write down the one query and the bytes of each endpoint, for the bare peer."""
+    headers = {"Authorization": f"Bearer {bearer}"}
+    detail = "/hitl/reviews/APV-20260101-050000"
+    (folder / "list.json").write_bytes(httpx.get(f"{base}/hitl/reviews?status=pending", headers=headers).content)
+    (folder / "detail.json").write_bytes(httpx.get(f"{base}{detail}", headers=headers).content)
+    from sqlalchemy import select
+    from sqlalchemy.dialects import postgresql
+
+    query = select(ApvReview.apv_code, ApvReview.line, ApvReview.priority).where(ApvReview.status == "pending")
+    query = query.order_by(ApvReview.priority, ApvReview.apv_code).limit(51)
+    compiled = {"dialect": postgresql.dialect(), "compile_kwargs": {"literal_binds": True}}
+    (folder / "list.sql").write_text(str(query.compile(**compiled)))
+    one = select(ApvReview.version, ApvReview.document, ApvReview.form).where(ApvReview.apv_code == "APV-20260101-050000")
+    (folder / "detail.sql").write_text(str(one.compile(**compiled)))
+
+
+def reading(url: str, bearer: str, settings: dict[str, str]) -> None:
+    port, bare_port = free_port(), free_port()
+    print(f"\nReading: {REVIEWS:,} reviews, {CLIENTS} clients at once, {SECONDS} s each; two processes")
+    with tempfile.TemporaryDirectory() as named:
+        folder = Path(named)
+        with served([str(BIN / "vertice"), "serve", "--port", str(port), "--workers", "2"], settings, port) as pid:
+            base = f"http://127.0.0.1:{port}"
+            same_queries(url, base, bearer, folder)
+            lists = ["/hitl/reviews?status=pending"]
+            details = [f"/hitl/reviews/APV-20260101-{number:06d}" for number in range(0, REVIEWS, 97)]
+            wrk(base, lists, bearer=bearer, seconds=3)
+            ours = {"list": wrk(base, lists, bearer=bearer), "detail": wrk(base, details, bearer=bearer)}
+            memory(pid)
+        command = [
+            str(BIN / "uvicorn"), "--factory", "bench.bare:app", "--port", str(bare_port), "--workers", "2",
+            "--log-level", "warning", "--no-access-log",
+        ]  # fmt: skip
+        with served(command, settings | {"BENCH_QUERIES": str(folder)}, bare_port):
+            base = f"http://127.0.0.1:{bare_port}"
+            wrk(base, ["/list"], seconds=3)
+            bare = {"list": wrk(base, ["/list"]), "detail": wrk(base, ["/detail"])}
+    for name in ("list", "detail"):
+        told(f"bare endpoint, {name}", bare[name])
+        told(f"GET /hitl/reviews{'/{code}' if name == 'detail' else ''}", ours[name], bare[name])
+
+
+def deciding(url: str, bearer: str, settings: dict[str, str]) -> None:
+    port = free_port()
+    codes = [f"APV-20260101-{number:06d}" for number in range(0, REVIEWS, 50)]
+    print(f"\nDeciding: {len(codes):,} rejections, 16 clients at once; two processes")
+    with served([str(BIN / "vertice"), "serve", "--port", str(port), "--workers", "2"], settings, port):
+
+        async def run() -> tuple[float, list[float], int]:
+            waiting = iter(codes)
+            took: list[float] = []
+            wrong = 0
+            limits = httpx.Limits(max_connections=16)
+
+            async def decide(client: httpx.AsyncClient) -> None:
+                nonlocal wrong
+                for code in waiting:
+                    started = time.perf_counter()
+                    answer = await client.post(
+                        f"/hitl/reviews/{code}/decisions",
+                        json={"decision": "reject", "justification": "Not needed any more."},
+                        headers={"If-Match": '"v1"', "Authorization": f"Bearer {bearer}"},
+                    )
+                    took.append((time.perf_counter() - started) * 1000)
+                    wrong += answer.status_code != 201
+
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", limits=limits, timeout=60) as client:
+                started = time.perf_counter()
+                await asyncio.gather(*(decide(client) for _ in range(16)))
+                return time.perf_counter() - started, took, wrong
+
+        seconds, took, wrong = asyncio.run(run())
+    ordered = sorted(took)
+    print(
+        f"  {len(took) / seconds:.0f} decisions/s  p50 {statistics.median(took):.1f}  "
+        f"p95 {ordered[int(len(ordered) * 0.95)]:.1f} ms  not made {wrong}"
+    )
+
+    async def verify() -> None:
+        async with Database.open(url) as database:
+            report = await ReviewStore(database, home=Path(settings["VERTICE_HOME"])).verify()
+            # What was seeded past the store is no part of the chain: only the chain itself is looked at.
+            print(f"  audit chain: {report.entries:,} entries, {report.why or 'whole'}")
+
+    asyncio.run(verify())
+
+
+def listening(url: str, bearer: str, settings: dict[str, str], *, clients: int = 1000, events: int = 40) -> None:
+    port = free_port()
+    print(f"\nListening: {clients:,} WebSocket clients, {events} events, four a second; two processes")
+    command = [str(BIN / "vertice"), "serve", "--port", str(port), "--workers", "2"]
+    with served(command, settings, port) as pid:
+        done = subprocess.run(
+            [sys.executable, __file__, "--listen", str(port), str(clients), str(events)],
+            env=os.environ | {"BENCH_TOKEN": bearer},
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        print(done.stdout, end="")
+        memory(pid)
+
+
+async def listen(port: int, clients: int, events: int, bearer: str) -> None:
+    """Be all the clients: how long from the commit of an event until each has it."""
+    headers = {"Authorization": f"Bearer {bearer}"}
+    late: list[float] = []
+    got = 0
+
+    async def hear() -> None:
+        nonlocal got
+        async with websockets.connect(
+            f"ws://127.0.0.1:{port}/hitl/ws", additional_headers=headers, compression=None, open_timeout=120
+        ) as socket:
+            await socket.send('{"type": "subscribe", "channel": "reviews"}')
+            ready.release()
+            while True:
+                text = await socket.recv()
+                now = time.time()
+                said = json.loads(text)
+                if said["type"] == "review_updated":
+                    late.append((now - datetime.fromisoformat(said["at"]).timestamp()) * 1000)
+                    got += 1
+
+    ready = asyncio.Semaphore(0)
+    tasks = []
+    for _ in range(clients):
+        tasks.append(asyncio.create_task(hear()))
+        await asyncio.sleep(0.003)
+    for _ in range(clients):
+        await ready.acquire()
+    await asyncio.sleep(2)
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30) as client:
+        for number in range(events):
+            path = f"/hitl/reviews/APV-20260101-{number * 50 + 50:06d}/claim"
+            answer = await client.post(path, headers={"If-Match": "*"})
+            if answer.status_code not in {200, 409}:
+                raise SystemExit(answer.text)
+            await asyncio.sleep(0.25)
+    await asyncio.sleep(2)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    late.sort()
+    share = sum(one <= 250 for one in late) / (clients * events)
+    print(
+        f"  {got:,} of {clients * events:,} heard; p50 {late[len(late) // 2]:.0f}  p99 {late[int(len(late) * 0.99)]:.0f}  "
+        f"max {late[-1]:.0f} ms; within 250 ms: {100 * share:.2f} %"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("what", nargs="*", choices=[[], "read", "listen", "decide"])
+    parser.add_argument("--listen", nargs=3, type=int)
+    asked = parser.parse_args()
+    if asked.listen:
+        asyncio.run(listen(*asked.listen, os.environ["BENCH_TOKEN"]))
+        return
+    with Postgres() as postgres, tempfile.TemporaryDirectory() as home:
+        url = postgres.url.replace("postgresql://", "postgresql+asyncpg://")
+        started = time.perf_counter()
+        asyncio.run(seed(url, REVIEWS))
+        print(f"{REVIEWS:,} reviews in {time.perf_counter() - started:.0f} s")
+        bearer = asyncio.run(token(url))
+        settings = {"DATABASE_URL": url, "VERTICE_HOME": home, "LOG_LEVEL": "WARNING"}
+        settings |= {f"RATE_LIMIT_{name}": "100000000/minute" for name in ("ADDRESS", "IDENTITY", "DECISIONS", "LOGIN")}
+        for name, run in (("read", reading), ("listen", listening), ("decide", deciding)):
+            if not asked.what or name in asked.what:
+                run(url, bearer, settings)
+
+
+if __name__ == "__main__":
+    main()

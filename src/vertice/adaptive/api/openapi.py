@@ -1,0 +1,173 @@
+"""The OpenAPI document: what holds for every operation is added to what the routes say of themselves.
+
+`python -m vertice.adaptive.api.openapi` writes it to stdout. docs/openapi.json is what the embedded default serves.
+"""
+
+import json
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from pydantic import SecretStr
+
+from vertice.kernel.auth import csrf
+from vertice.kernel.auth.cookies import SESSION
+from vertice.kernel.http.problem import code_of, responses
+
+__all__ = ["ABOUT", "TAGS", "VERSION", "describe", "openapi_text", "operation_id"]
+
+VERSION = "1"
+"""Of the API, not of the program: it has no other, and grows without breaking."""
+
+ABOUT = """Find, patch, prove, decide.
+
+**Login.** Send `Authorization: Bearer vrt_…` with an API token, or the session cookie of the console; changes made with
+the cookie need the header `X-CSRF-Token`, which `GET /hitl/session` tells.
+
+**Errors** are problem documents (RFC 9457): `type` ends in a code that stays, `todo` says what to do. Every answer has
+an `X-Request-ID`, the same as in the logs; a problem repeats it as `instance`. A method that an address does not take
+is answered with 405 and `Allow`.
+
+**Lists** come in pages: `next` is the `cursor` of the next one, and the `Link` header has its address.
+
+**Edits.** What can be edited has an `ETag`; an edit needs it in `If-Match`, or `*` for whatever is there.
+
+**Live events** come by the WebSocket `/hitl/ws`, which takes the same logins. Send
+`{"type": "subscribe", "channel": "reviews"}`, with `"after": N` to hear first what came after number N. The channels
+are `reviews`, `decisions`, `stats`, `wargames`, and `review:APV-…` for one review; docs/live.md has every message."""
+
+TAGS = [
+    {"name": "reviews", "description": "The queue: what waits for a person, who has it, what was said about it."},
+    {"name": "decisions", "description": "What persons decided, and how far it has been carried out."},
+    {"name": "remedies", "description": "Every patch that was ever proposed."},
+    {"name": "wargames", "description": "The attacks before and after a patch, with their signed evidence."},
+    {"name": "audit", "description": "Who did what, as a chain of hashes."},
+    {"name": "projects", "description": "What is looked after, and its SBOM, VEX and SARIF."},
+    {"name": "scans", "description": "Looks at a project: asked for here, done by the workers."},
+    {"name": "apvs", "description": "Findings: an advisory matched to a dependency of a project."},
+    {"name": "statistics", "description": "How much waits, how long it takes, how often person and machine agree."},
+    {"name": "login", "description": "Sessions of persons, and API tokens of machines."},
+    {"name": "health", "description": "For probes: whether the service and what it depends on work."},
+    {"name": "metrics", "description": "For Prometheus."},
+]
+
+_SCHEMES = {
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API token (`vrt_…`), or an access token of the identity provider.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": SESSION,
+        "description": f"The session of a person; over https the cookie is called `__Host-{SESSION}`.",
+    },
+    "csrf": {
+        "type": "apiKey",
+        "in": "header",
+        "name": csrf.HEADER,
+        "description": "`csrf_token` of `GET /hitl/session`: with the cookie, for everything that is not a GET.",
+    },
+}
+_READING: list[dict[str, list[str]]] = [{"token": []}, {"session": []}]
+_WRITING: list[dict[str, list[str]]] = [{"token": []}, {"session": [], "csrf": []}]
+
+_ALWAYS = (400, 429, 500, 503)
+"""What any operation may answer: a malformed address, a rate limit, a fault, a database that is away."""
+_WITH_BODY = (408, 413)
+
+_NOT_HTTP = {"schema": {"type": "string", "description": "Of a request that cannot be read as HTTP, or is too long."}}
+
+_HEADERS = {
+    "401": ("WWW-Authenticate", "How to log in."),
+    "412": ("ETag", "Of the version that is there now."),
+    "429": ("Retry-After", "Seconds to wait."),
+}
+
+_IF_MATCH = {
+    "required": True,
+    "description": "The ETag of what you saw, or `*`.",
+    "schema": {"type": "string", "pattern": r'^(\*|"v(0|[1-9][0-9]{0,17})")$', "examples": ['"v1"', "*"]},
+}
+
+
+def operation_id(route: APIRoute) -> str:
+    """Return what generated clients call the operation: the function's name."""
+    return route.name
+
+
+def describe(app: FastAPI) -> None:
+    """Have the app's document say who may call each operation, and what each may answer besides."""
+    original = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        known = app.openapi_schema
+        document = original()
+        if document is not known:
+            _complete(document)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
+
+
+def openapi_text(app: FastAPI) -> str:
+    """Return the app's document as JSON text; the same code gives the same text."""
+    return json.dumps(app.openapi(), indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def _complete(document: dict[str, Any]) -> None:
+    components = document.setdefault("components", {})
+    components["securitySchemes"] = _SCHEMES
+    components["responses"] = {}
+    for status, answer in responses(*_ALWAYS, *_WITH_BODY).items():
+        _add_header(str(status), answer)
+        components["responses"][_name(int(status))] = answer
+    components["responses"][_name(400)]["content"]["text/plain"] = _NOT_HTTP
+    for path in document["paths"].values():
+        for method, operation in path.items():
+            _complete_operation(method, operation)
+
+
+def _complete_operation(method: str, operation: dict[str, Any]) -> None:
+    answers = operation["responses"]
+    if "security" not in operation:
+        # Whoever may hear that nobody is logged in has to log in; the routes of the login itself say what they take.
+        needed = _READING if method == "get" else _WRITING
+        operation["security"] = needed if "401" in answers else []
+    for status in (*_ALWAYS, *(_WITH_BODY if "requestBody" in operation else ())):
+        if str(status) not in answers:
+            answers[str(status)] = {"$ref": f"#/components/responses/{_name(status)}"}
+    for status, answer in answers.items():
+        _add_header(status, answer)
+    for parameter in operation.get("parameters", ()):
+        if parameter["name"] == "If-Match":
+            parameter.update(_IF_MATCH)
+
+
+def _add_header(status: str, answer: dict[str, Any]) -> None:
+    if status in _HEADERS and "$ref" not in answer:
+        name, meaning = _HEADERS[status]
+        answer["headers"] = {name: {"description": meaning, "schema": {"type": "string"}}}
+
+
+def _name(status: int) -> str:
+    return code_of(status).title().replace("-", "")
+
+
+def _main() -> None:
+    from vertice.adaptive.api.process import open_api
+    from vertice.adaptive.work.enqueue import Enqueuer
+    from vertice.kernel.settings import ServiceSettings
+
+    with TemporaryDirectory() as home:
+        url = SecretStr(f"sqlite+aiosqlite:///{home}/vertice.db")
+        settings = ServiceSettings(vertice_home=Path(home), database_url=url)
+        sys.stdout.write(openapi_text(open_api(settings, Enqueuer(url.get_secret_value(), Path(home))).app))
+
+
+if __name__ == "__main__":
+    _main()
