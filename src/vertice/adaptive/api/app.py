@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Depends, FastAPI, WebSocket
 from starlette.middleware.cors import CORSMiddleware
 
-from vertice.adaptive.api import decisions, live, overview, projects, records, reviews
+from vertice.adaptive.api import decisions, live, overview, projects, records, reviews, webhooks
 from vertice.adaptive.api.access import count_logins
 from vertice.adaptive.api.console import mount_console
 from vertice.adaptive.api.openapi import ABOUT, TAGS, VERSION, describe, operation_id
@@ -93,6 +93,7 @@ def _routes(parts: Parts) -> list[APIRouter]:
         records.router(service),
         projects.router(service),
         overview.router(service),
+        webhooks.router(service),
         health_routes(parts.health, parts.readiness),
         health_routes(parts.health, parts.readiness, prefix="/hitl", components=False),
         *([metric_routes(parts.metrics)] if service.settings.prometheus_enabled else []),

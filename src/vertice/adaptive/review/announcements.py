@@ -15,6 +15,7 @@ __all__ = ["announce"]
 
 _DECISIONS = {
     "decision.recorded": "made",
+    "decision.made_elsewhere": "carried_out",
     "decision.carried_out": "carried_out",
     "decision.not_carried_out": "failed",
 }

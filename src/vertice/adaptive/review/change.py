@@ -38,6 +38,7 @@ _EVENTS = {
     "review.overdue": ("reviews", "review_updated"),
     "decision.waiting": ("decisions", "decision_waiting"),
     "decision.recorded": ("decisions", "decision_made"),
+    "decision.made_elsewhere": ("decisions", "decision_made"),
     "decision.carried_out": ("decisions", "decision_carried_out"),
     "decision.not_carried_out": ("decisions", "decision_not_carried_out"),
 }
@@ -126,7 +127,7 @@ async def propose(change: Change, new: NewReview, due_at: datetime | None) -> UU
     if row is None:
         row = ApvReview(id=uuid4(), created_at=change.clock(), version=0, revision=0)
     else:
-        if row.project_root != str(new.project_root):
+        if not _same_project(row, new):
             raise ConflictError(
                 f"the code belongs to another project ({printable(row.project_root, limit=200)})",
                 where=row.apv_code,
@@ -171,13 +172,22 @@ async def propose(change: Change, new: NewReview, due_at: datetime | None) -> UU
     return row.id
 
 
+def _same_project(row: ApvReview, new: NewReview) -> bool:
+    """A registered project's files may lie elsewhere from one scan to the next."""
+    return row.project_root == str(new.project_root) or (
+        new.project_id is not None and row.project_id == new.project_id
+    )
+
+
 async def _superseded(change: Change, by: ApvReview, new: NewReview) -> list[ApvReview]:
     session = change.session
     covered = {apv.code for apv in new.apvs}
     touched = select(ReviewApv.review_id).where(ReviewApv.apv_code.in_(covered))
     query = select(ApvReview).where(
         ApvReview.id.in_(touched),
-        ApvReview.project_root == str(new.project_root),
+        ApvReview.project_root == str(new.project_root)
+        if new.project_id is None
+        else ApvReview.project_id == new.project_id,
         ApvReview.manifest == new.remedy.manifest,
         ApvReview.status.in_(UNDECIDED),
         ApvReview.id != by.id,

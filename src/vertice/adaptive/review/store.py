@@ -284,6 +284,45 @@ class ReviewStore:
                 await change.seal("decision.not_carried_out", row, made, why=why)
             return rows.to_decision(made)
 
+    async def record_elsewhere(
+        self, session: WriteSession, code: str, project_id: UUID, *, merged: bool, by: str, head: str, place: str
+    ) -> DecisionRecord | None:
+        """Note, in the caller's transaction, that somebody merged or closed the patch past us.
+
+        `by` is who did it as `place` calls them; nobody was asked whether they may. None when there is no such review
+        of this project, or when it is decided.
+        """
+        change = Change(session, f"{by} ({place})", self._clock)
+        query = select(ApvReview.id).where(ApvReview.apv_code == code, ApvReview.project_id == project_id)
+        if (await session.execute(query)).first() is None:
+            return None
+        row, review = await _held(session, code, None)
+        if review.status not in UNDECIDED:
+            return None
+        action = Action.pr_merged if merged else Action.pr_closed
+        proven = review.proposal is not None and review.proposal.head == head
+        detail = f"{'merged' if merged else 'closed'} on {place}, not here"
+        detail += "" if proven or not merged else f"; {printable(head, limit=64)} is not the commit that was proven"
+        decision = Decision(
+            DecisionKind.approve if merged else DecisionKind.reject,
+            f"{'Merged' if merged else 'Closed'} on {place} by {printable(by, limit=60)}.",
+            Reviewer(
+                printable(by, limit=80), f"{printable(by, limit=80)}@{place.lower()}.invalid", f"{place}|{by}"[:200]
+            ),
+        )
+        made = _decision_row(review, decision, self._clock())
+        made.state, made.action_taken, made.detail, made.carried_out_at = (
+            DecisionState.done,
+            action,
+            detail,
+            self._clock(),
+        )
+        session.add(made)
+        row.status = next_status(decision.kind)
+        joined = await _join(session, row, DecisionKind.reject)
+        await change.seal("decision.made_elsewhere", row, made, *joined, decision=decision.kind, detail=detail)
+        return rows.to_decision(made)
+
     async def uncarried(self) -> tuple[DecisionRecord, ...]:
         """Return the decisions that bind but were not yet carried out, oldest first."""
         query = select(HitlDecision).where(HitlDecision.state == DecisionState.recorded)
