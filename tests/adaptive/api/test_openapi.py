@@ -6,6 +6,7 @@ time: `pytest tests/adaptive/api/test_openapi.py -k documented`.
 
 import asyncio
 import difflib
+import itertools
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import jsonschema_rs
 import pytest
@@ -60,10 +62,10 @@ _OFTEN = 0.5
 
 async def furnish(desk) -> dict[str, list[str]]:
     """Leave reviews of every kind, and a project with a scan; return the names of what there is."""
-    proofs = ("proven", "partly", "unproven", "refuted")
+    kinds = list(itertools.product(Severity, ("proven", "partly", "unproven", "refuted")))
     reviews = [
-        await desk.review(number, severity=severity, proof=proof, package=f"package-{number}", priority=number)
-        for number, (severity, proof) in enumerate(zip(Severity, proofs, strict=True), start=1)
+        await desk.review(number, severity=severity, proof=proof, package=f"package-{number}", priority=1 + number % 9)
+        for number, (severity, proof) in enumerate(kinds, start=1)
     ]
     service = desk.api.service
     project = await service.projects.register(Kind.path, str(desk.home.parent), by="test|ada", name="shop")
@@ -96,7 +98,7 @@ async def furnish(desk) -> dict[str, list[str]]:
         "path.scan_id": [str(done.id), str(waiting.id)],
         "path.decision_id": decided,
         "path.key": [review.key for review in reviews],
-        "path.name": ["disk", "workers", "sqlite", "postgres"],
+        "path.name": ["disk", "sqlite", "postgres"],
         "query.cursor": [
             (await ada.get(f"/hitl/{name}?limit=1")).json()["next"]
             for name in ("reviews", "decisions", "remedies", "wargames", "scans", "apvs")
@@ -159,11 +161,18 @@ async def logins(desk, who: str) -> tuple[str, tuple[str, ...]]:
     return "", ()
 
 
+async def ticket(desk) -> str:
+    url = await desk.api.local.one_time_url(desk.url, prefix="/hitl")
+    return parse_qs(urlsplit(url).query)["token"][0]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("who", ["token", "session", "nobody"])
 async def test_every_answer_is_one_that_is_documented(desk, tmp_path, who):
     names = await furnish(desk)
     login, not_called = await logins(desk, who)
+    if who == "token":
+        names["body.token"] = [await ticket(desk) for _ in range(20)]
     settings = _SETTINGS.format(examples=_EXAMPLES or 5, deterministic=str(not _EXAMPLES).lower()) + bound(names)
     skipped = [part for name in not_called for part in ("--exclude-operation-id", name)]
     code, said = await hunt(desk, tmp_path, settings + login, *skipped)

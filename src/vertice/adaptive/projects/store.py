@@ -192,6 +192,34 @@ class ProjectStore:
                 await self._tell(session, row)
             return to_scan(row)
 
+    async def dispatched(
+        self, session: WriteSession, named: str, *, by: str, priority: int, payload: Mapping[str, object]
+    ) -> Scan:
+        """Ask, in the caller's transaction, for a scan of the project that an outside scanner names or locates.
+
+        What it said is audited. Raises UnknownError, and InputError where the name stands for several projects.
+        """
+        query = select(ProjectRow).where(
+            ProjectRow.archived.is_(False), or_(ProjectRow.name == named, ProjectRow.location == named)
+        )
+        found = (await session.scalars(query.order_by(ProjectRow.id).with_for_update())).all()
+        if not found:
+            raise UnknownError(
+                f"there is no project {printable(named, limit=200)}", where="project", todo="Register it first."
+            )
+        if len(found) > 1:
+            raise InputError(
+                f"{len(found)} projects are called {printable(named, limit=200)}",
+                where="project",
+                todo="Say where it is.",
+            )
+        row, asked = await self._ask(session, found[0], by=by, trigger=Trigger.message, heal=True, priority=priority)
+        data = {**payload, "project": str(found[0].id), "scan": str(row.id)}
+        await self._audit(session, actor=by, action="apv.dispatched", subject=str(row.id), payload=data)
+        if asked:
+            await self._tell(session, row)
+        return to_scan(row)
+
     async def due(self) -> tuple[Scan, ...]:
         """Ask for the scans whose time has come. Several processes may do it at once: each is asked for once."""
         now = self._clock()
