@@ -460,6 +460,8 @@ class FakeGitHub:
         return 302, None, {"location": f"{self.codeload}/codeload/artifact/{number}"}
 
     def get_tarball(self, sha: str, **_: Any) -> Answer:
+        if sha not in self.commits:
+            raise RefusedError(404, "Not Found", status="404")
         return 302, None, {"location": f"{self.codeload}/codeload/{sha}.tar.gz"}
 
     def packed(self, sha: str) -> bytes:

@@ -51,7 +51,7 @@ def serve(
 
 def login() -> None:
     """Print a URL that logs you in once, for ten minutes: for a service on this machine without a provider."""
-    from vertice.adaptive.api.process import open_api, public_url
+    from vertice.adaptive.api.process import open_api
     from vertice.adaptive.work.enqueue import Enqueuer
     from vertice.kernel.settings import load_service
 
@@ -62,9 +62,9 @@ def login() -> None:
         who = person()
         api = open_api(settings, Enqueuer(settings.database, bench.home), person=(who.name, who.email))
         if api.local is None:
-            raise InputError("people log in at the identity provider", where="OIDC_ISSUER", todo=public_url(settings))
+            raise InputError("people log in at the identity provider", where="OIDC_ISSUER", todo=settings.url())
         try:
-            return await api.local.one_time_url(public_url(settings), prefix="/hitl")
+            return await api.local.one_time_url(settings.url(), prefix="/hitl")
         finally:
             await api.service.database.close()
 
@@ -100,21 +100,24 @@ async def _bring_up(settings: "ServiceSettings") -> None:
 
 
 async def _serve(bench: Workbench, settings: "ServiceSettings", *, embedded: bool) -> None:
-    from vertice.adaptive.api.process import open_api, public_url
+    from vertice.adaptive.api.process import open_api
     from vertice.adaptive.api.server import serve_one
     from vertice.adaptive.work.enqueue import Enqueuer
     from vertice.adaptive.work.worker import WorkSettings
-    from vertice.cli.worker import work_of
+    from vertice.cli.worker import duties_of, work_of
     from vertice.kernel.database import Database
 
     who = person()
     tasks = Enqueuer(settings.database, bench.home)
     api = open_api(settings, tasks, person=(who.name, who.email))
     async with Database.open(settings.database) as database:
-        work = None
+        work, beside = None, None
         if embedded:
             how = WorkSettings(settings.database, bench.home, proves=settings.wargaming_enabled)
             work = work_of(bench, settings, how, database, changed=api.service.live.wake)
+            beside = asyncio.create_task(
+                duties_of(bench, settings, database, changed=api.service.live.wake).run(), name="duties"
+            )
         urls: list[str] = []
         if api.local is not None:
             urls.append(await api.local.one_time_url("", prefix="/hitl"))
@@ -122,17 +125,18 @@ async def _serve(bench: Workbench, settings: "ServiceSettings", *, embedded: boo
         def started(port: int) -> None:
             _say_where(settings, port)
             for path in urls:
-                sys.stderr.write(f"Log in, once, within ten minutes:\n  {public_url(settings, port)}{path}\n")
+                sys.stderr.write(f"Log in, once, within ten minutes:\n  {settings.url(port)}{path}\n")
             sys.stderr.flush()
 
         try:
             await serve_one(settings, api, work, started=started)
         finally:
+            if beside is not None:
+                beside.cancel()
+                await asyncio.gather(beside, return_exceptions=True)
             await tasks.close()
 
 
 def _say_where(settings: "ServiceSettings", port: int) -> None:
-    from vertice.adaptive.api.process import public_url
-
-    sys.stderr.write(f"Vértice serves at {public_url(settings, port)}\n")
+    sys.stderr.write(f"Vértice serves at {settings.url(port)}\n")
     sys.stderr.flush()

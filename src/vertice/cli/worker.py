@@ -1,6 +1,7 @@
 """`vertice worker`: scans, heals, wargames and decisions, from the queues of the service."""
 
 import asyncio
+import contextlib
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -12,14 +13,18 @@ import typer
 from vertice.cli.workbench import Workbench
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
     from vertice.adaptive.execution.github import GitHubSettings
     from vertice.adaptive.triage.codes import Codes
+    from vertice.adaptive.work.duties import Duties
     from vertice.adaptive.work.grounds import Fetch
     from vertice.adaptive.work.worker import Work, WorkSettings
     from vertice.kernel.database import Database, WriteSession
+    from vertice.kernel.notify import Notifier
     from vertice.kernel.settings import ServiceSettings
 
-__all__ = ["work_of", "worker"]
+__all__ = ["duties_of", "hints_of", "work_of", "worker"]
 
 
 def worker(
@@ -61,16 +66,90 @@ async def _run(bench: Workbench, settings: "ServiceSettings", how: "WorkSettings
     from vertice.kernel.database import Database
     from vertice.kernel.errors import UnfinishedError
 
-    async with Database.open(settings.database) as database:
-        work = work_of(bench, settings, how, database)
+    async with Database.open(settings.database) as database, hints_of(settings) as changed:
+        work = work_of(bench, settings, how, database, changed=changed)
+        duties = duties_of(bench, settings, database, changed=changed)
         stopping = asyncio.Event()
         _stop_by_signal(stopping, work)
         await work.start()
-        waits = [asyncio.create_task(event.wait()) for event in (stopping, work.lost)]
+        busy = asyncio.create_task(duties.run())
+        waits = [busy, *(asyncio.create_task(event.wait()) for event in (stopping, work.lost))]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        busy.cancel()
+        await asyncio.gather(busy, return_exceptions=True)
         if work.lost.is_set():
             raise UnfinishedError("the other workers took this one for dead", todo="Start it again.")
         await work.stop()
+
+
+@contextlib.asynccontextmanager
+async def hints_of(settings: "ServiceSettings") -> "AsyncIterator[Callable[[], None]]":
+    """Give what tells the API processes, through Redis, that there is something new; without it they look themselves."""
+    from vertice.kernel.bus.redis import CHANNEL, RedisHints
+
+    url = settings.redis_url.get_secret_value()
+    if not url:
+        yield lambda: None
+        return
+    hints, told = RedisHints(url, CHANNEL), asyncio.Event()
+
+    async def tell() -> None:
+        while True:
+            await told.wait()
+            told.clear()
+            await hints.send()
+
+    telling = asyncio.create_task(tell())
+    try:
+        yield told.set
+    finally:
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
+        await hints.close()
+
+
+def duties_of(
+    bench: Workbench, settings: "ServiceSettings", database: "Database", *, changed: Callable[[], None]
+) -> "Duties":
+    """Return what this process does beside the queued work."""
+    from functools import partial
+
+    from vertice.adaptive.notices import notice_of
+    from vertice.adaptive.policies import Policies
+    from vertice.adaptive.projects.scans import ScanStore
+    from vertice.adaptive.projects.store import ProjectStore
+    from vertice.adaptive.review.store import ReviewStore
+    from vertice.adaptive.work.duties import Duties
+    from vertice.adaptive.work.enqueue import Enqueuer
+    from vertice.adaptive.work.inbound import dispatches
+    from vertice.kernel.notify import Delivery
+
+    policies = Policies.of(settings, ScanStore(database))
+    urls = [url.get_secret_value() for url in settings.notify_urls]
+    told = partial(
+        notice_of,
+        link=lambda code: f"{settings.url()}/reviews/{code}",
+        escalate_to=policies.service.escalate_to,
+    )
+    return Duties(
+        database=database,
+        home=bench.home,
+        reviews=ReviewStore(database, home=bench.home, due_at=policies.due_at, changed=changed),
+        policy_of=policies,
+        auto_merges=policies.service.auto_merge.enabled,
+        rabbitmq_url=settings.rabbitmq_url.get_secret_value(),
+        takers=Delivery(database, _notifiers(urls), told).takers,
+        subscriptions=[dispatches(ProjectStore(database, audit=_audit))],
+        execute=Enqueuer(settings.database, bench.home).enqueue_execution,
+    )
+
+
+def _notifiers(urls: list[str]) -> "Sequence[Notifier]":
+    if not urls:
+        return ()
+    from vertice.kernel.notify_apprise import open_notifiers
+
+    return open_notifiers(urls)
 
 
 def work_of(

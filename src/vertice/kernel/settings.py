@@ -174,6 +174,11 @@ class ServiceSettings(Settings):
         """Whether it runs where mistakes cost."""
         return self.environment == "production"
 
+    def url(self, port: int | None = None) -> str:
+        """Return where people reach the service; `port`: the one that PORT=0 found."""
+        host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 -- what it is compared to
+        return self.public_url or f"http://{f'[{host}]' if ':' in host else host}:{port or self.port}"
+
     def faults(self) -> tuple[str, ...]:
         """Return every reason not to start in production (CONTRACT §2); none in development."""
         if not self.production:

@@ -124,7 +124,10 @@ async def _with_two_approvals(desk):
     """The same service with the policy of a team: where an identity provider is set, it is the default."""
     from vertice.adaptive.review.policy import TEAM
 
-    object.__setattr__(desk.api.service, "policy_of", lambda _: TEAM)
+    async def team(_: object) -> object:
+        return TEAM
+
+    object.__setattr__(desk.api.service, "policy_of", team)
     return desk
 
 

@@ -65,6 +65,9 @@ def test_a_commit_that_no_branch_points_to_any_more(service):
     service.state.commit_files({"a": "2"})
     folder, got = fetch(service.access, service.home, "acme/shop", commit)
     assert (got, (folder / "a").read_text()) == (commit, "1")
+    assert [path for _, path in service.door.requests] == [f"/repos/acme/shop/tarball/{commit}"]
+    assert fetch(service.access, service.home, "acme/shop", commit) == (folder, commit)
+    assert len(service.door.requests) == 1
     with pytest.raises(InputError, match="GitHub knows no"):
         fetch(service.access, service.home, "acme/shop", "0" * 40)
 

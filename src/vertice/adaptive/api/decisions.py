@@ -115,7 +115,7 @@ async def decide(service: Service, review: Review, decision: Decision, principal
         decision,
         expected_version=review.version,
         standing=standing,
-        permit=permit(service.policy_of(review), principal.role),
+        permit=permit(await service.policy_of(review), principal.role),
     )
     service.metrics.decided(made.kind, review.severity, seconds=perf_counter() - started)
     if made.state is DecisionState.recorded:
@@ -216,7 +216,7 @@ def _add_bulk(routes: APIRouter, service: Service) -> None:
 
 async def _one_of_many(service: Service, code: str, said: BulkDecision, principal: Principal) -> BulkOutcome:
     review = await service.reviews.get(code)
-    low, why = low_risk(service.policy_of(review), facts_of(review))
+    low, why = low_risk(await service.policy_of(review), facts_of(review))
     if not low:
         return BulkOutcome(review=code, decided=False, reason=why, decision=None)
     if said.dry_run:

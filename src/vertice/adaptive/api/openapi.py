@@ -49,6 +49,7 @@ TAGS = [
     {"name": "scans", "description": "Looks at a project: asked for here, done by the workers."},
     {"name": "apvs", "description": "Findings: an advisory matched to a dependency of a project."},
     {"name": "statistics", "description": "How much waits, how long it takes, how often person and machine agree."},
+    {"name": "webhooks", "description": "What GitHub tells of itself."},
     {"name": "login", "description": "Sessions of persons, and API tokens of machines."},
     {"name": "health", "description": "For probes: whether the service and what it depends on work."},
     {"name": "metrics", "description": "For Prometheus."},
@@ -71,6 +72,12 @@ _SCHEMES = {
         "in": "header",
         "name": csrf.HEADER,
         "description": "`csrf_token` of `GET /hitl/session`: with the cookie, for everything that is not a GET.",
+    },
+    "signature": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Hub-Signature-256",
+        "description": "`sha256=` and the HMAC of the body with GITHUB_WEBHOOK_SECRET.",
     },
 }
 _READING: list[dict[str, list[str]]] = [{"token": []}, {"session": []}]

@@ -16,16 +16,14 @@ from vertice.adaptive.api.app import Parts, make_app
 from vertice.adaptive.api.live import Audience
 from vertice.adaptive.api.overview import tell_statistics
 from vertice.adaptive.api.service import Service, Tasks
-from vertice.adaptive.config import CONFIG_NAME, load_config, load_policy
 from vertice.adaptive.messages.queues import TOPOLOGY
 from vertice.adaptive.metrics import HitlMetrics
+from vertice.adaptive.policies import Policies
 from vertice.adaptive.projects.scans import ScanStore
 from vertice.adaptive.projects.store import ProjectStore
 from vertice.adaptive.projects.tables import WorkerRow
 from vertice.adaptive.review.audit import append
 from vertice.adaptive.review.figures import counts
-from vertice.adaptive.review.model import Review
-from vertice.adaptive.review.policy import ALONE, TEAM, UNRESTRICTED, Policy, due_at, stricter
 from vertice.adaptive.review.store import ReviewStore
 from vertice.kernel import tracing
 from vertice.kernel.auth.audit import OnEvent
@@ -37,7 +35,7 @@ from vertice.kernel.auth.model import Role
 from vertice.kernel.auth.oidc import Oidc, OidcClient
 from vertice.kernel.auth.store import AuthStore
 from vertice.kernel.bus.live import Live
-from vertice.kernel.bus.redis import RedisHints
+from vertice.kernel.bus.redis import CHANNEL, RedisHints
 from vertice.kernel.database import Database, WriteSession
 from vertice.kernel.errors import InputError
 from vertice.kernel.health.disk import DiskCheck
@@ -53,9 +51,7 @@ from vertice.kernel.metrics import Metrics
 from vertice.kernel.settings import ServiceSettings
 from vertice.kernel.text import printable
 
-__all__ = ["Api", "open_api", "public_url", "service_policy"]
-
-_HINTS = "vertice:events"
+__all__ = ["Api", "open_api"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +66,6 @@ class Api:
     """The login of the embedded default; None where a provider vouches for people."""
 
 
-def public_url(settings: ServiceSettings, port: int | None = None) -> str:
-    """Return where people reach the service."""
-    host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104 -- what it is compared to
-    return settings.public_url or f"http://{f'[{host}]' if ':' in host else host}:{port or settings.port}"
-
-
-def service_policy(settings: ServiceSettings) -> Policy:
-    """Return the service's own policy; where nobody but the local admin can log in, one person's approval is enough."""
-    base = TEAM if settings.oidc_issuer else ALONE
-    return load_policy(settings.vertice_home, settings.vertice_config, base=base)
-
-
 def open_api(settings: ServiceSettings, tasks: Tasks, *, person: tuple[str, str] = ("", "")) -> Api:
     """Put one API process together. `person`: name and e-mail of who started it, for the local login.
 
@@ -90,9 +74,10 @@ def open_api(settings: ServiceSettings, tasks: Tasks, *, person: tuple[str, str]
     home, clock = settings.vertice_home, _now
     database = Database.open(settings.database)
     redis_url = settings.redis_url.get_secret_value()
-    hints = RedisHints(redis_url, _HINTS) if redis_url else None
+    hints = RedisHints(redis_url, CHANNEL) if redis_url else None
     live = Live(database, hints)
-    policy = service_policy(settings)
+    scans = ScanStore(database, clock=clock)
+    policies = Policies.of(settings, scans)
     metrics = Metrics()
     service = Service(
         settings=settings,
@@ -101,15 +86,15 @@ def open_api(settings: ServiceSettings, tasks: Tasks, *, person: tuple[str, str]
             database,
             home=home,
             clock=clock,
-            due_at=lambda severity, at: due_at(policy, severity, at),
+            due_at=policies.due_at,
             changed=live.wake,
         ),
         projects=ProjectStore(database, audit=_Audited(clock), clock=clock),
-        scans=ScanStore(database, clock=clock),
+        scans=scans,
         live=live,
         audience=Audience(),
         tasks=tasks,
-        policy_of=lambda review: _policy_of(policy, review),
+        policy_of=policies,
         metrics=HitlMetrics(metrics, active_reviews=lambda: _active(database, clock)),
         clock=clock,
     )
@@ -146,6 +131,7 @@ def open_api(settings: ServiceSettings, tasks: Tasks, *, person: tuple[str, str]
             if hints is not None:
                 stack.push_async_callback(hints.close)
             await service.reviews.adopt_anchor()
+            await service.reviews.render()
             running = [live.run(), tell_statistics(database, live, clock)]
             tasks = [asyncio.create_task(one) for one in (*running, *([hints.run()] if hints else []))]
             readiness.started()
@@ -175,13 +161,6 @@ def open_api(settings: ServiceSettings, tasks: Tasks, *, person: tuple[str, str]
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _policy_of(service: Policy, review: Review) -> Policy:
-    """Return the service's policy made stricter by the project's own, where its files can be seen from here."""
-    if not (review.project_root / CONFIG_NAME).is_file():
-        return service
-    return stricter(service, load_config(review.project_root, base=UNRESTRICTED).policy)
 
 
 async def _active(database: Database, clock: Callable[[], datetime]) -> int:
@@ -216,7 +195,7 @@ def _oidc(
         return None
     ours = OidcClient(
         client_id=settings.oidc_client_id,
-        redirect_uri=f"{public_url(settings)}/hitl/login/callback",
+        redirect_uri=f"{settings.url()}/hitl/login/callback",
         client_secret=settings.oidc_client_secret.get_secret_value() or None,
         audience=settings.oidc_audience,
         roles=RoleRules(claim=settings.oidc_role_claim, roles=_roles(settings.oidc_roles)),

@@ -142,7 +142,7 @@ def _add_one(routes: APIRouter, service: Service) -> None:
     async def show_options(code: CodePath, principal: Reading) -> Response:
         """Say which decisions you may make on it now, and why not the others."""
         review = await service.reviews.get(code)
-        policy = service.policy_of(review)
+        policy = await service.policy_of(review)
         facts = facts_of(review)
         items = []
         for kind in DecisionKind:

@@ -1,6 +1,6 @@
 """What the routes work with, opened once for a process."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -46,7 +46,7 @@ class Service:
     live: Live
     audience: Audience
     tasks: Tasks
-    policy_of: Callable[[Review], Policy]
+    policy_of: Callable[[Review], Awaitable[Policy]]
     """The service's policy, made stricter by the project's own."""
     metrics: HitlMetrics
     clock: Callable[[], datetime]

@@ -34,7 +34,11 @@ def router(service: Service) -> APIRouter:
         "/github",
         status_code=204,
         response_class=Response,
-        responses={204: {"description": "Taken, or of no interest here"}, **responses(401, 404, 503)},
+        responses={204: {"description": "Taken, or of no interest here"}, **responses(401, 404, 422)},
+        openapi_extra={
+            "security": [{"signature": []}],
+            "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},
+        },
     )
     async def take_delivery(request: Request) -> Response:
         """Take a delivery of GitHub's, signed with GITHUB_WEBHOOK_SECRET. One that comes again changes nothing."""

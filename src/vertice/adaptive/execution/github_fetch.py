@@ -70,9 +70,10 @@ def fetch(
 ) -> tuple[Path, str]:
     """Return the folder with the files of `owner/name` as its `branch` is now ("": the default one), and the commit.
 
-    A whole commit id in place of a branch gives the files of that commit.
+    A whole commit id in place of a branch gives the files of that commit; those that are here already, without a word
+    to GitHub.
 
-    Raises InputError when there is no such repository or branch, or when it is too large.
+    Raises InputError when there is no such repository, branch or commit, or when it is too large.
     """
     owner, _, repo = repository.partition("/")
     return session(access, owner, repo, lambda api: _fetch(api, home, branch, bounds))
@@ -135,7 +136,7 @@ def _fetch(api: "Api", home: Path, branch: str, bounds: Bounds) -> tuple[Path, s
 
 def _commit(api: "Api", branch: str) -> str:
     if _COMMIT.fullmatch(branch):
-        return api.commit(branch).sha
+        return branch
     name = branch or api.repository().default_branch
     commit = api.ref(f"refs/heads/{name}")
     if commit is None or not _COMMIT.fullmatch(commit):

@@ -28,6 +28,10 @@ _OPEN = (ScanState.queued, ScanState.running)
 _MAX_DETAIL = 2000
 
 
+_POLICY = "policy"
+"""Kind of the document that is for us alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Looked:
     """What a look at a project showed."""
@@ -39,6 +43,8 @@ class Looked:
     waived: tuple[Apv, ...]
     documents: Mapping[DocumentKind, str]
     feed: Feed
+    policy: str = ""
+    """The project's own `Policy` as JSON, "" when it says nothing."""
 
 
 def _now() -> datetime:
@@ -132,6 +138,8 @@ class ScanStore:
             row.commit, row.components, row.findings = looked.commit, looked.components, len(looked.apvs)
             for kind, content in looked.documents.items():
                 await session.merge(ScanDocumentRow(scan_id=scan_id, kind=kind, content=content))
+            if looked.policy:
+                await session.merge(ScanDocumentRow(scan_id=scan_id, kind=_POLICY, content=looked.policy))
             await _record_feed(session, looked.feed)
             return to_scan(row)
 
@@ -184,6 +192,18 @@ class ScanStore:
         if row is None:
             raise _unknown(f"{kind} document of scan", scan_id)
         return row.content
+
+    async def policy(self, project_id: UUID) -> str:
+        """Return the project's own policy as its newest scan saw it, as JSON; "" when it says nothing."""
+        query = (
+            select(ScanDocumentRow.content)
+            .join(ScanRow, ScanRow.id == ScanDocumentRow.scan_id)
+            .where(ScanRow.project_id == project_id, ScanDocumentRow.kind == _POLICY)
+            .order_by(ScanRow.requested_at.desc())
+            .limit(1)
+        )
+        async with self._database.read() as session:
+            return (await session.execute(query)).scalar() or ""
 
     async def last_recorded(self, project_id: UUID) -> Scan:
         """Return the newest scan of a project that has documents. Raises UnknownError."""

@@ -25,6 +25,7 @@ from vertice.adaptive.projects.scans import Looked
 from vertice.adaptive.remedy.releases import Releases
 from vertice.adaptive.report.formats import render
 from vertice.adaptive.report.model import Format, ScanResult
+from vertice.adaptive.review.policy import UNRESTRICTED
 from vertice.adaptive.scan import open_store
 from vertice.adaptive.scan import scan as scan_files
 from vertice.adaptive.triage.codes import Codes
@@ -33,6 +34,7 @@ from vertice.adaptive.wargame.attack import Arena
 from vertice.adaptive.wargame.model import Probe
 from vertice.adaptive.wargame.snapshot import project_digest
 from vertice.adaptive.wargame.suite import Suite
+from vertice.kernel.codec import to_json
 from vertice.kernel.errors import InputError
 from vertice.kernel.uv import Uv
 
@@ -111,6 +113,7 @@ class RegisteredGround:
             apvs=result.apvs,
             waived=tuple(apv for apv, _ in result.waived),
             documents={kind: render(result, Format(kind)) for kind in DocumentKind},
+            policy=to_json(load_config(folder, base=UNRESTRICTED).policy),
             feed=_feed(info, now),
         )
 

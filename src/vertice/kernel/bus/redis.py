@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     from redis.asyncio.client import PubSub
 
-__all__ = ["RedisHints"]
+__all__ = ["CHANNEL", "RedisHints"]
+
+CHANNEL = "vertice:events"
 
 _AGAIN_SECONDS = 1.0
 _SEND_SECONDS = 1.0
