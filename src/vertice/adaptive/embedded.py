@@ -45,7 +45,7 @@ class Finished:
 def with_digest(request: Request, ground: LocalGround, *, again: str = "") -> Request:
     """Return the request with the digest of all that its result depends on. `again`: anything new, to prove it anew."""
     digest = hashlib.sha256(project_digest(Path(request.project)).encode())
-    asked = repr(replace(request, digest="", today="", scan=""))
+    asked = repr(replace(request, digest="", today="", scan="", asked_by="", traceparent=""))
     feed = repr(ground.store.info()) if ground.store else ""
     probes = sorted(text for probe in ground.all_probes(request) for text in (probe.id, probe.source))
     for part in (__version__, again, asked, feed, *probes):

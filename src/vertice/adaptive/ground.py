@@ -226,6 +226,7 @@ class LocalGround:
                 evidence=read_text(exported.path, limit=_MAX_EVIDENCE_BYTES),
             ),
             project_id=UUID(request.project_id) if request.project_id else None,
+            proposed_by=request.asked_by,
         )
         return replace(_named(proof, asyncio.run(self._create(new))), run=run)
 

@@ -66,6 +66,10 @@ class Request:
     """UUID of the registered project."""
     scan: str = ""
     """UUID of the scan that asked; its progress is told under this."""
+    asked_by: str = ""
+    """Who asked for that scan, "" for whoever runs the heal."""
+    traceparent: str = ""
+    """W3C trace context of where it was asked for, "" when nothing is traced."""
 
     @property
     def known_as(self) -> str:

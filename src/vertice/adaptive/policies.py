@@ -39,7 +39,7 @@ class Policies:
         return self._with_folder(review.project_root)
 
     def due_at(self, severity: Severity, created_at: datetime) -> datetime | None:
-        """Return until when the service's policy wants a review decided. A project's own limit counts when it passes."""
+        """Return until when the service's policy wants a review decided. A project's own counts when it passes."""
         return due_at(self.service, severity, created_at)
 
     def _with_folder(self, root: Path) -> Policy:

@@ -84,7 +84,7 @@ async def _run(bench: Workbench, settings: "ServiceSettings", how: "WorkSettings
 
 @contextlib.asynccontextmanager
 async def hints_of(settings: "ServiceSettings") -> "AsyncIterator[Callable[[], None]]":
-    """Give what tells the API processes, through Redis, that there is something new; without it they look themselves."""
+    """Give what tells the API processes through Redis that something is new; without it they look themselves."""
     from vertice.kernel.bus.redis import CHANNEL, RedisHints
 
     url = settings.redis_url.get_secret_value()

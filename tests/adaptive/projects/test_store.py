@@ -87,12 +87,15 @@ async def test_what_is_not_there_is_said(office: Office) -> None:
 
 
 async def test_a_scan_that_waits_is_returned_in_place_of_a_second_and_takes_what_more_is_asked(office: Office) -> None:
+    """Whoever asks for the remedy, too, is its proposer: ana asked for a look alone."""
     made = await office.project()
     first = await office.projects.request_scan(made.id, by="ana", heal=False, priority=7)
     second = await office.projects.request_scan(made.id, by="bea", heal=True, priority=3)
-    assert (second.id, second.heal, second.priority, second.requested_by) == (first.id, True, 3, "ana")
+    assert (second.id, second.heal, second.priority, second.requested_by) == (first.id, True, 3, "bea")
     await office.scans.begin(first.id)
-    third = await office.projects.request_scan(made.id, by="bea")
+    third = await office.projects.request_scan(made.id, by="ana")
+    again = await office.projects.request_scan(made.id, by="bea")
+    assert (again.id, again.requested_by) == (third.id, "ana")
     assert third.id != first.id
     async with office.database.read() as session:
         told = await since(session, {"wargames": 0}, limit=10)

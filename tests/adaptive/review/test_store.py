@@ -54,6 +54,14 @@ async def test_a_new_remedy_for_the_same_apv_is_the_next_revision_and_pending_ag
     assert (await store.verify()).ok
 
 
+async def test_who_asked_for_the_remedy_is_kept_with_each_revision(store, samples):
+    first = await store.create(samples.a_new_review("run-1", proposed_by="idp|ana"))
+    second = await store.create(samples.a_new_review("run-2", proposed_by="idp|bo"))
+    third = await store.create(samples.a_new_review("run-3"))
+    assert [one.proposed_by for one in (first, second, third)] == ["idp|ana", "idp|bo", ""]
+    assert (await store.verify()).ok
+
+
 async def test_a_revision_with_fewer_apvs_drops_the_others(store, samples):
     one, two = samples.an_apv(), samples.an_apv("APV-20261121-002")
     await store.create(samples.a_new_review("run-1", apvs=(one, two)))

@@ -34,7 +34,7 @@ def router(service: Service) -> APIRouter:
         "/github",
         status_code=204,
         response_class=Response,
-        responses={204: {"description": "Taken, or of no interest here"}, **responses(401, 404, 422)},
+        responses={204: {"description": "Taken, or of no interest here"}, **responses(401, 404)},
         openapi_extra={
             "security": [{"signature": []}],
             "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},

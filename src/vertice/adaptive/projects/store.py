@@ -15,6 +15,7 @@ from vertice.adaptive.projects.model import Kind, Project, Scan, ScanState, Trig
 from vertice.adaptive.projects.rows import to_project, to_scan
 from vertice.adaptive.projects.schedule import check_schedule, next_after
 from vertice.adaptive.projects.tables import ProjectRow, ScanRow
+from vertice.kernel import tracing
 from vertice.kernel.bus.events import emit
 from vertice.kernel.database import Database, WriteSession
 from vertice.kernel.errors import InputError, UnknownError
@@ -252,7 +253,8 @@ class ProjectStore:
         waiting = select(ScanRow).where(ScanRow.project_id == project.id, ScanRow.state == ScanState.queued)
         row = (await session.scalars(waiting.with_for_update())).first()
         if row is not None:
-            row.heal = row.heal or heal
+            if heal and not row.heal:
+                row.heal, row.requested_by = True, by  # who asks for a remedy is its proposer
             row.priority = min(row.priority, priority)
             return row, False
         row = ScanRow(
@@ -266,6 +268,7 @@ class ProjectStore:
             requested_at=self._clock(),
             commit="",
             detail="",
+            traceparent=tracing.traceparent() or None,
         )
         session.add(row)
         await session.flush()

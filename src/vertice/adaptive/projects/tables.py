@@ -63,6 +63,7 @@ class ScanRow(Table):
     components: Mapped[int | None] = mapped_column(Integer())
     findings: Mapped[int | None] = mapped_column(Integer())
     detail: Mapped[str] = mapped_column(Text())
+    traceparent: Mapped[str | None] = mapped_column(String(100))
 
 
 class ScanDocumentRow(Table):

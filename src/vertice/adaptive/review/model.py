@@ -144,6 +144,8 @@ class NewReview:
     run: Run | None = None
     project_id: UUID | None = None
     """Of the registered project, None where a person healed a folder."""
+    proposed_by: str = ""
+    """Who asked for the scan, as `Reviewer.key` names them; "" where a person healed a folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +250,8 @@ class Review:
     package_change: str = ""
     """`2.11.2 → 3.1.6`"""
     reachability: str = ""
+    proposed_by: str = ""
+    """Who asked for the scan that led to its remedy, "" where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ __all__ = [
 _LATER = frozenset(
     {
         *("project_id", "published_at", "due_at", "assignee", "assignee_name", "claimed_at"),
-        *("package_change", "reachability", "reviewer_id", "carried_out_at"),
+        *("package_change", "reachability", "proposed_by", "reviewer_id", "carried_out_at"),
     }
 )
 """Columns that a later revision of the schema added: rows that were sealed before it have nothing in them."""
@@ -93,6 +93,7 @@ def fill(row: ApvReview, new: NewReview) -> None:
     row.published_at = min(filter(None, (_moment(apv.advisory.published) for apv in new.apvs)), default=None)
     change = new.remedy.changes[0]
     row.package_change = f"{change.before or 'new'} → {change.after or 'gone'}"[:200]
+    row.proposed_by = new.proposed_by[:200] or None
     row.reachability = max((apv.reachability.level for apv in new.apvs), key=list(ReachabilityLevel).index)
 
 
@@ -205,6 +206,7 @@ def to_review(
         claimed_at=row.claimed_at,
         package_change=row.package_change or "",
         reachability=row.reachability or "",
+        proposed_by=row.proposed_by or "",
     )
 
 

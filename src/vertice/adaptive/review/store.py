@@ -370,8 +370,10 @@ class ReviewStore:
         async with self._database.read() as session:
             report, _ = await verify_chain(session, Head())
             head = await last_head(session)
-        if report.ok and head is not None and head.seq > 0:
-            self._anchor.replace(head)
+        if not report.ok or head is None:
+            return
+        self._anchor.replace(head)
+        if head.seq > 0:
             get_logger(__name__).warning("audit chain anchored on this machine for the first time", entries=head.seq)
 
     async def reanchor(self, actor: str) -> AuditReport:

@@ -82,6 +82,7 @@ class ApvReview(Table):
     claimed_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
     package_change: Mapped[str | None] = mapped_column(String(200))
     reachability: Mapped[str | None] = mapped_column(String(20))
+    proposed_by: Mapped[str | None] = mapped_column(String(200))
     line: Mapped[str | None] = mapped_column(Text())
     document: Mapped[str | None] = mapped_column(Text(), deferred=True)
     form: Mapped[int | None] = mapped_column(Integer())

@@ -4,7 +4,7 @@ Every worker process does this; what may happen once only, the database sees to.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -54,7 +54,7 @@ class Duties:
     """Whether the service's own policy allows it at all."""
     rabbitmq_url: str
     """"": messages stay in the process."""
-    takers: dict[str, Taker]
+    takers: Mapping[str, Taker]
     """Destinations of this process itself: notifications."""
     subscriptions: Sequence[Subscription[Any]]
     execute: Callable[[UUID], Awaitable[None]]
@@ -67,7 +67,9 @@ class Duties:
         inbox = Inbox(self.database, clock=self.clock)
         address = Address.parse(self.rabbitmq_url) if self.rabbitmq_url else None
         publisher = RabbitPublisher(address, TOPOLOGY) if address else None
-        taken_here = self.takers | ({} if address else {one.queue.name: inbox.taker(one) for one in self.subscriptions})
+        taken_here = dict(self.takers) | (
+            {} if address else {one.queue.name: inbox.taker(one) for one in self.subscriptions}
+        )
         relay = Relay(self.database, InProcess(taken_here, otherwise=publisher), source=SOURCE, clock=self.clock)
         consumer = Consumer(address, TOPOLOGY, inbox, self.subscriptions) if address else None
         running = [asyncio.create_task(relay.run())]

@@ -131,6 +131,7 @@ class RegisteredGround:
             commit=commit,
             project_id=str(project.id),
             scan=str(scan.id),
+            asked_by=scan.requested_by,
         )
         ground = self._made(request)
         request = replace(request, wanted=ground.wanted(folder, project.id))

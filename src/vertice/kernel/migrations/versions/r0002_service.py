@@ -25,6 +25,7 @@ _NEW_REVIEW_COLUMNS = (
     ("claimed_at", _TIME),
     ("package_change", sa.String(200)),
     ("reachability", sa.String(20)),
+    ("proposed_by", sa.String(200)),
     ("line", sa.Text()),
     ("document", sa.Text()),
     ("form", sa.Integer()),
@@ -149,6 +150,7 @@ def _projects() -> None:
         sa.Column("components", sa.Integer()),
         sa.Column("findings", sa.Integer()),
         sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("traceparent", sa.String(100)),
         sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name="fk_scans_project_id"),
     )
     op.create_index("ix_scans_project_id", "scans", ["project_id", "requested_at"])
