@@ -387,6 +387,15 @@ class TestJson:
                     }
                 ],
                 "decisions": [],
+                "project_id": "null",
+                "published_at": "null",
+                "due_at": "null",
+                "assignee": "null",
+                "assignee_name": "null",
+                "claimed_at": "null",
+                "package_change": "str",
+                "reachability": "str",
+                "proposed_by": "str",
             }
         )
         why = "Somebody else should look."
@@ -397,7 +406,7 @@ class TestJson:
                     "id": "str",
                     "code": "str",
                     "kind": "str",
-                    "reviewer": {"name": "str", "email": "str"},
+                    "reviewer": {"name": "str", "email": "str", "id": "str"},
                     "justification": "str",
                     "wanted": "str",
                     "confidence_override": "null",

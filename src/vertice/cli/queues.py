@@ -60,7 +60,7 @@ class _Letter:
     body: str
 
 
-@app.command("list")
+@app.command("list", short_help="List the queues: ready, read by whom, dead, waiting.")
 def list_(as_json: JsonOption = False) -> None:
     """List the queues: what is ready, who reads, what is dead, and what waits to be sent.
 

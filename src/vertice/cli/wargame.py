@@ -20,7 +20,7 @@ app = typer.Typer(help="Prove or refute one change of a lock.", no_args_is_help=
 _LOCK = {"metavar": "LOCK", "callback": named_in_utf8}
 
 
-@app.command()
+@app.command(short_help="Attack and test before and after one change.")
 def run(
     before: Annotated[Path, typer.Option("--before", help="The manifest without the patch, or its folder.", **_LOCK)],
     after: Annotated[Path, typer.Option("--after", help="The manifest with the patch, or its folder.", **_LOCK)],
@@ -110,7 +110,7 @@ def run(
     raise typer.Exit(codes.get(verdict.word, 1))
 
 
-@app.command()
+@app.command(short_help="Print the workflow that runs wargames on GitHub.")
 def workflow() -> None:
     """Print the GitHub Actions workflow that runs wargames in a repository."""
     from vertice.adaptive.wargame.actions import workflow as text

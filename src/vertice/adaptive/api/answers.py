@@ -10,7 +10,7 @@ from starlette.responses import Response
 from vertice.kernel.http.etag import etag
 from vertice.kernel.http.pages import next_link
 
-__all__ = ["UNCHANGED", "document", "page", "sends"]
+__all__ = ["UNCHANGED", "document", "lines", "page", "sends", "text"]
 
 _HEADERS = {
     "ETag": "The version: for If-Match and If-None-Match.",

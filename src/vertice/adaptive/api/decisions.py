@@ -24,7 +24,7 @@ from vertice.kernel.errors import VerticeError
 from vertice.kernel.http.pages import Page, PageRequest, page_request
 from vertice.kernel.http.problem import MEDIA_TYPE, problem, responses
 
-__all__ = ["router"]
+__all__ = ["BulkDecision", "BulkOutcome", "BulkOutcomes", "NewDecision", "decide", "router"]
 
 _BULK = 200
 """Reviews that one bulk decision may be about."""

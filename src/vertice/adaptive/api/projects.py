@@ -23,7 +23,7 @@ from vertice.kernel.http.problem import responses
 if TYPE_CHECKING:
     from enum import Enum
 
-__all__ = ["router"]
+__all__ = ["Feeds", "FindingDocument", "NewProject", "NewScan", "ProjectEdit", "router"]
 
 _Which = Annotated[PageRequest, Depends(page_request)]
 _ProjectId = Annotated[UUID, Path(description="The project's id.")]

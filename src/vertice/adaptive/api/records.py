@@ -18,7 +18,7 @@ from vertice.kernel.errors import UnfinishedError
 from vertice.kernel.http.pages import Page, PageRequest, page_request
 from vertice.kernel.http.problem import responses
 
-__all__ = ["router"]
+__all__ = ["AuditEntries", "router"]
 
 _Which = Annotated[PageRequest, Depends(page_request)]
 _Code = Annotated[str, Query(max_length=50, alias="review", description="Code of a review.")]

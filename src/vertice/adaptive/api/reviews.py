@@ -22,7 +22,18 @@ from vertice.kernel.http.etag import IfMatch, if_match, not_modified
 from vertice.kernel.http.pages import Page, PageRequest, page_request
 from vertice.kernel.http.problem import responses
 
-__all__ = ["CodePath", "Matching", "filter_of", "router"]
+__all__ = [
+    "Assignee",
+    "CodePath",
+    "CommentDocument",
+    "Comments",
+    "Matching",
+    "NewComment",
+    "Option",
+    "Options",
+    "filter_of",
+    "router",
+]
 
 CodePath = Annotated[
     str,

@@ -9,7 +9,7 @@ from vertice.kernel.health.model import Level, Report
 from vertice.kernel.health.monitor import Health, Readiness
 from vertice.kernel.http.problem import responses
 
-__all__ = ["router"]
+__all__ = ["AliveBody", "ComponentBody", "ComponentsBody", "HealthBody", "ReadyBody", "router"]
 
 _UNAVAILABLE = 503
 _NOT_WELL = (Level.unhealthy, Level.unknown)
