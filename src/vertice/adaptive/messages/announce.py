@@ -16,7 +16,7 @@ from vertice.adaptive.messages.queues import (
     WARGAMING_TRIGGER,
 )
 from vertice.kernel.bus.cloudevents import Payload
-from vertice.kernel.bus.outbox import post
+from vertice.kernel.bus.outbox import post, post_once
 from vertice.kernel.bus.topology import Queue
 from vertice.kernel.database import WriteSession
 
@@ -33,17 +33,21 @@ class Announcer:
     correlation_id: str = ""
     """Of the request that all this comes from."""
 
-    def remedy(self, status: Literal["planned", "refuted", "proposed"], remedy: Remedy) -> str:
-        """Tell how far a remedy is."""
-        return self._post(REMEDY_STATUS, f"dev.vertice.remedy.{status}", remedy.apvs[0], remedy)
+    async def remedy(self, status: Literal["planned", "refuted", "proposed"], remedy: Remedy, *, name: str) -> str:
+        """Tell how far a remedy is, once for each `name`."""
+        return await self._post_once(REMEDY_STATUS, f"dev.vertice.remedy.{status}", remedy.apvs[0], remedy, name)
 
-    def wargame_requested(self, request: WargameRequest) -> str:
-        """Ask an outside arena for a wargame."""
-        return self._post(WARGAMING_TRIGGER, "dev.vertice.wargame.requested", request.code, request)
+    async def wargame_requested(self, request: WargameRequest) -> str:
+        """Ask an outside arena for a wargame, once for each code."""
+        kind = "dev.vertice.wargame.requested"
+        return await self._post_once(WARGAMING_TRIGGER, kind, request.code, request, request.code)
 
-    def wargame_finished(self, result: WargameResult) -> str:
-        """Hand the result of an outside arena, however it came in, to whoever takes `wargaming.results`."""
-        return self._post(WARGAMING_RESULTS, "dev.vertice.wargame.finished", result.code, result)
+    async def wargame_finished(self, result: WargameResult, *, name: str) -> str:
+        """Hand the result of an outside arena, however it came in, to whoever takes `wargaming.results`.
+
+        Once for each `name`: of the run there, and of its attempt.
+        """
+        return await self._post_once(WARGAMING_RESULTS, "dev.vertice.wargame.finished", result.code, result, name)
 
     def review_requested(self, review: ReviewRequest) -> str:
         """Tell that a review waits."""
@@ -58,6 +62,19 @@ class Announcer:
             self.session,
             queue.name,
             kind,
+            subject=subject,
+            data=payload.model_dump(mode="json"),
+            at=self.at,
+            traceparent=self.traceparent,
+            correlation_id=self.correlation_id,
+        )
+
+    async def _post_once(self, queue: Queue, kind: str, subject: str, payload: Payload, name: str) -> str:
+        return await post_once(
+            self.session,
+            queue.name,
+            kind,
+            name=name,
             subject=subject,
             data=payload.model_dump(mode="json"),
             at=self.at,

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 from sqlalchemy import inspect
 
@@ -11,6 +12,8 @@ from vertice.adaptive.advisories.model import Severity
 from vertice.adaptive.remedy.model import Remedy
 from vertice.adaptive.review.model import (
     Action,
+    Comment,
+    Decision,
     DecisionKind,
     DecisionRecord,
     DecisionState,
@@ -22,7 +25,14 @@ from vertice.adaptive.review.model import (
     Run,
     Status,
 )
-from vertice.adaptive.review.tables import ApvReview, HitlDecision, ReviewApv, ReviewRevision, WargameRunRow
+from vertice.adaptive.review.tables import (
+    ApvReview,
+    HitlDecision,
+    ReviewApv,
+    ReviewComment,
+    ReviewRevision,
+    WargameRunRow,
+)
 from vertice.adaptive.triage.model import ReachabilityLevel
 from vertice.adaptive.wargame.model import Grade, VerdictWord
 from vertice.kernel.codec import canonical, from_json, to_json
@@ -30,11 +40,13 @@ from vertice.kernel.database import Table
 
 __all__ = [
     "apv_rows",
+    "decision_row",
     "digest",
     "fill",
     "name_of",
     "revision_row",
     "run_row",
+    "to_comment",
     "to_decision",
     "to_review",
 ]
@@ -231,3 +243,34 @@ def to_decision(row: HitlDecision) -> DecisionRecord:
         action=None if row.action_taken is None else Action(row.action_taken),
         detail=row.detail,
     )
+
+
+def decision_row(review: Review, decision: Decision, at: datetime) -> HitlDecision:
+    """Return the record of a decision on what the review is now."""
+    return HitlDecision(
+        id=uuid4(),
+        apv_id=review.id,
+        apv_code=review.code,
+        decision=decision.kind,
+        reviewer_name=decision.reviewer.name.strip(),
+        reviewer_email=decision.reviewer.email.strip(),
+        action_taken=None,
+        comments=decision.justification.strip(),
+        confidence_override=None if decision.confidence_override is None else float(decision.confidence_override),
+        created_at=at,
+        review_version=review.version,
+        review_revision=review.revision,
+        wanted=decision.wanted.strip(),
+        accept_unproven=decision.accept_unproven,
+        evidence_digest=review.evidence_digest,
+        patch_head=review.proposal.head if review.proposal else "",
+        status_before=review.status,
+        state=DecisionState.recorded,
+        detail="",
+        reviewer_id=decision.reviewer.id or None,
+    )
+
+
+def to_comment(row: ReviewComment) -> Comment:
+    """Return the comment as a dataclass."""
+    return Comment(row.id, row.author, row.author_name, row.text, row.created_at)

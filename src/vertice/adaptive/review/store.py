@@ -5,7 +5,7 @@ async with Database.open(settings.database) as database:
     review = await store.create(new)
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,6 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import defer, undefer
 from sqlalchemy.orm.exc import StaleDataError
 
 from vertice.adaptive.advisories.model import Severity
@@ -33,6 +32,7 @@ from vertice.adaptive.review.audit import (
 from vertice.adaptive.review.change import Change, propose
 from vertice.adaptive.review.decide import UNDECIDED, ConflictError, Standing, check, check_comment, next_status
 from vertice.adaptive.review.documents import FORM, rendered
+from vertice.adaptive.review.integrity import check as check_record
 from vertice.adaptive.review.model import (
     Action,
     Comment,
@@ -45,16 +45,15 @@ from vertice.adaptive.review.model import (
     Reviewer,
     Status,
 )
+from vertice.adaptive.review.reading import decided, find, held, join, load
 from vertice.adaptive.review.tables import (
     ApvReview,
     HitlDecision,
-    ReviewApv,
     ReviewComment,
     ReviewRevision,
-    WargameRunRow,
 )
-from vertice.kernel.database import Database, ReadSession, Table, WriteSession, alone
-from vertice.kernel.errors import InputError, UnknownError, VerticeError
+from vertice.kernel.database import Database, WriteSession, alone
+from vertice.kernel.errors import InputError, VerticeError
 from vertice.kernel.logging import get_logger
 from vertice.kernel.text import printable
 
@@ -141,7 +140,7 @@ class ReviewStore:
         elif project is not None:
             query = query.where(ApvReview.project_name == project)
         async with self._database.read() as session:
-            return await _load(session, (await session.scalars(query)).all())
+            return await load(session, (await session.scalars(query)).all())
 
     async def get(self, name: str) -> Review:
         """Return the review with this code or id, or the newest one that covers the APV with this code.
@@ -149,8 +148,8 @@ class ReviewStore:
         Raises InputError when there is none.
         """
         async with self._database.read() as session:
-            row = await _find(session, name)
-            return (await _load(session, [row]))[0]
+            row = await find(session, name)
+            return (await load(session, [row]))[0]
 
     async def document(self, name: str) -> tuple[int, str]:
         """Return the version of a review and its `documents.ReviewDocument` as JSON: one query by its code.
@@ -173,7 +172,7 @@ class ReviewStore:
             async with self._database.write() as session:
                 query = select(ApvReview).where(stale).order_by(ApvReview.id).limit(at_once).with_for_update()
                 found = (await session.scalars(query)).all()
-                for row, review in zip(found, await _load(session, found), strict=True):
+                for row, review in zip(found, await load(session, found), strict=True):
                     row.line, row.document = rendered(review)
                     row.form = FORM
             count += len(found)
@@ -185,7 +184,7 @@ class ReviewStore:
         async with self._database.read() as session:
             known = await session.get(ReviewRevision, key)
             row = None if known is None else await session.get(ApvReview, known.review_id)
-            return (await _load(session, [row]))[0] if row is not None else None
+            return (await load(session, [row]))[0] if row is not None else None
 
     async def record_decision(
         self, code: str, decision: Decision, *, expected_version: int, standing: Standing, permit: Permit = _binds
@@ -196,15 +195,15 @@ class ReviewStore:
         Raises ConflictError when the review is no longer at `expected_version`: somebody else was faster.
         """
         async with self._change(actor=_actor(decision.reviewer)) as change:
-            row, review = await _held(change.session, code, expected_version)
+            row, review = await held(change.session, code, expected_version)
             check(review, decision, standing)
             binds = permit(review, decision)
-            made = _decision_row(review, decision, self._clock())
+            made = rows.decision_row(review, decision, self._clock())
             change.session.add(made)
             action = "decision.recorded" if binds else "decision.waiting"
             joined: Sequence[HitlDecision] = ()
             if binds:
-                joined = await _join(change.session, row, decision.kind)
+                joined = await join(change.session, row, decision.kind)
                 row.status = next_status(decision.kind)
             else:
                 made.state = DecisionState.waiting
@@ -217,7 +216,7 @@ class ReviewStore:
         Raises ConflictError when it is decided, or no longer at `expected_version`.
         """
         async with self._change(actor=_actor(by)) as change:
-            row, review = await _held(change.session, code, expected_version)
+            row, review = await held(change.session, code, expected_version)
             if review.status not in UNDECIDED:
                 raise ConflictError(f"is already {review.status}", where=review.code, todo="Nobody has to look at it.")
             if (to.key if to else None) == row.assignee:
@@ -227,13 +226,13 @@ class ReviewStore:
             mine = to is not None and to.key == by.key
             action = "review.claimed" if mine else "review.assigned" if to else "review.released"
             await change.seal(action, row, assignee=row.assignee)
-            return (await _load(change.session, [row]))[0]
+            return (await load(change.session, [row]))[0]
 
     async def comment(self, code: str, by: Reviewer, text: str) -> Comment:
         """Keep what a person says about a review, whatever its state."""
         check_comment(text)
         async with self._change(actor=_actor(by)) as change:
-            row = await _find(change.session, code)
+            row = await find(change.session, code)
             made = ReviewComment(
                 id=uuid4(),
                 review_id=row.id,
@@ -244,20 +243,20 @@ class ReviewStore:
             )
             change.session.add(made)
             await change.note("comment.added", row, made)
-            return _comment(made)
+            return rows.to_comment(made)
 
     async def comments(self, code: str) -> tuple[Comment, ...]:
         """Return what was said about a review, oldest first."""
         async with self._database.read() as session:
-            row = await _find(session, code)
+            row = await find(session, code)
             query = select(ReviewComment).where(ReviewComment.review_id == row.id)
             found = await session.scalars(query.order_by(ReviewComment.created_at, ReviewComment.id))
-            return tuple(_comment(one) for one in found)
+            return tuple(rows.to_comment(one) for one in found)
 
     async def mark_overdue(self, code: str, *, escalate_to: Sequence[str]) -> None:
         """Escalate a review whose time limit has passed; doing it again changes nothing."""
         async with self._change() as change:
-            row, review = await _held(change.session, code, None)
+            row, review = await held(change.session, code, None)
             if review.status not in UNDECIDED or review.status is Status.escalated:
                 return
             row.status = Status.escalated
@@ -266,7 +265,7 @@ class ReviewStore:
     async def record_outcome(self, decision_id: UUID, action: Action, detail: str = "") -> DecisionRecord:
         """Say that the decision was carried out. Saying it again changes nothing."""
         async with self._change() as change:
-            made, row = await _decided(change.session, decision_id)
+            made, row = await decided(change.session, decision_id)
             if made.state == DecisionState.recorded:
                 made.state, made.action_taken, made.detail = DecisionState.done, action, detail
                 made.carried_out_at = self._clock()
@@ -276,7 +275,7 @@ class ReviewStore:
     async def record_failure(self, decision_id: UUID, why: str) -> DecisionRecord:
         """Say that the decision could not be carried out; the review is open again as it was before it."""
         async with self._change() as change:
-            made, row = await _decided(change.session, decision_id)
+            made, row = await decided(change.session, decision_id)
             if made.state == DecisionState.recorded:
                 made.state, made.detail = DecisionState.failed, why
                 if row.revision == made.review_revision:
@@ -296,7 +295,7 @@ class ReviewStore:
         query = select(ApvReview.id).where(ApvReview.apv_code == code, ApvReview.project_id == project_id)
         if (await session.execute(query)).first() is None:
             return None
-        row, review = await _held(session, code, None)
+        row, review = await held(session, code, None)
         if review.status not in UNDECIDED:
             return None
         action = Action.pr_merged if merged else Action.pr_closed
@@ -310,7 +309,7 @@ class ReviewStore:
                 printable(by, limit=80), f"{printable(by, limit=80)}@{place.lower()}.invalid", f"{place}|{by}"[:200]
             ),
         )
-        made = _decision_row(review, decision, self._clock())
+        made = rows.decision_row(review, decision, self._clock())
         made.state, made.action_taken, made.detail, made.carried_out_at = (
             DecisionState.done,
             action,
@@ -319,7 +318,7 @@ class ReviewStore:
         )
         session.add(made)
         row.status = next_status(decision.kind)
-        joined = await _join(session, row, DecisionKind.reject)
+        joined = await join(session, row, DecisionKind.reject)
         await change.seal("decision.made_elsewhere", row, made, *joined, decision=decision.kind, detail=detail)
         return rows.to_decision(made)
 
@@ -340,25 +339,7 @@ class ReviewStore:
         # The anchor first: it may lag behind the chain, so the chain must be read after it, not before.
         anchored = self._anchor.read()
         async with self._database.read() as session:
-            report, sealed = await verify_chain(session, anchored)
-            if not report.ok:
-                return report
-            try:
-                present = {rows.name_of(row): rows.digest(row) async for row in _every_row(session)}
-                differing = await _differing(session)
-            except (ValueError, TypeError, VerticeError) as error:
-                return AuditReport(
-                    ok=False, entries=report.entries, why=f"a row cannot be read: {printable(str(error), limit=200)}"
-                )
-        for name in sorted(present.keys() | sealed.keys()):
-            seq, digest = sealed.get(name, (None, None))
-            if present.get(name, "") != digest:
-                why = "was removed" if name not in present else "was changed" if seq else "was added past the store"
-                return AuditReport(ok=False, entries=report.entries, first_bad_seq=seq, why=f"row {name} {why}")
-        if differing:
-            why = f"what is shown of {differing} is not what is kept of it"
-            return AuditReport(ok=False, entries=report.entries, why=why)
-        return report
+            return await check_record(session, anchored)
 
     async def adopt_anchor(self) -> None:
         """Anchor a chain that is whole where this home never anchored one: a new machine of the same database.
@@ -414,134 +395,6 @@ class ReviewStore:
     async def _empty(self) -> bool:
         async with self._database.read() as session:
             return await is_empty(session)
-
-
-def _decision_row(review: Review, decision: Decision, at: datetime) -> HitlDecision:
-    return HitlDecision(
-        id=uuid4(),
-        apv_id=review.id,
-        apv_code=review.code,
-        decision=decision.kind,
-        reviewer_name=decision.reviewer.name.strip(),
-        reviewer_email=decision.reviewer.email.strip(),
-        action_taken=None,
-        comments=decision.justification.strip(),
-        confidence_override=None if decision.confidence_override is None else float(decision.confidence_override),
-        created_at=at,
-        review_version=review.version,
-        review_revision=review.revision,
-        wanted=decision.wanted.strip(),
-        accept_unproven=decision.accept_unproven,
-        evidence_digest=review.evidence_digest,
-        patch_head=review.proposal.head if review.proposal else "",
-        status_before=review.status,
-        state=DecisionState.recorded,
-        detail="",
-        reviewer_id=decision.reviewer.id or None,
-    )
-
-
-def _comment(row: ReviewComment) -> Comment:
-    return Comment(row.id, row.author, row.author_name, row.text, row.created_at)
-
-
-async def _held(session: WriteSession, code: str, expected_version: int | None) -> tuple[ApvReview, Review]:
-    """Return the review, which nobody else can change until the transaction ends."""
-    row = await _find(session, code, hold=True)
-    review = (await _load(session, [row]))[0]
-    if expected_version is not None and row.version != expected_version:
-        last = f" by {review.decisions[-1].reviewer.name}" if review.decisions else ""
-        raise ConflictError(
-            f"was changed{last} while you decided (version {row.version}, you saw {expected_version})",
-            where=review.code,
-            todo="Look at it again and decide on what it says now.",
-        )
-    return row, review
-
-
-async def _join(session: WriteSession, review: ApvReview, kind: DecisionKind) -> Sequence[HitlDecision]:
-    """End the approvals that waited for this decision: another approval seconds them, anything else overrules them."""
-    query = select(HitlDecision).where(HitlDecision.apv_id == review.id, HitlDecision.state == DecisionState.waiting)
-    waiting = (await session.scalars(query)).all()
-    for row in waiting:
-        row.state = DecisionState.seconded if kind is DecisionKind.approve else DecisionState.lapsed
-    return waiting
-
-
-async def _find(session: ReadSession | WriteSession, name: str, *, hold: bool = False) -> ApvReview:
-    row: ApvReview | None
-    try:
-        row = await session.get(ApvReview, UUID(name), with_for_update=hold)
-    except ValueError:
-        query = select(ApvReview).where(ApvReview.apv_code == name)
-        row = (await session.scalars(query.with_for_update() if hold else query)).one_or_none()
-    if row is None:
-        covering = select(ReviewApv.review_id).where(ReviewApv.apv_code == name)
-        query = select(ApvReview).where(ApvReview.id.in_(covering)).order_by(ApvReview.created_at.desc())
-        row = (await session.scalars(query.with_for_update() if hold else query)).first()
-    if row is None:
-        raise UnknownError(
-            f"there is no review {printable(name, limit=80)}", where="reviews", todo="See `vertice review list`."
-        )
-    return row
-
-
-async def _decided(session: WriteSession, decision_id: UUID) -> tuple[HitlDecision, ApvReview]:
-    made = await session.get(HitlDecision, decision_id)
-    row = None if made is None else await session.get(ApvReview, made.apv_id, with_for_update=True)
-    if made is None or row is None:
-        raise UnknownError(f"there is no decision {decision_id}", where="reviews")
-    await session.refresh(made)  # as it is now that its review is held
-    return made, row
-
-
-async def _load(session: ReadSession | WriteSession, found: Iterable[ApvReview]) -> tuple[Review, ...]:
-    reviews = tuple(found)
-    ids = [row.id for row in reviews]
-    later = [row.superseded_by for row in reviews if row.superseded_by is not None]
-    apvs = (
-        await session.scalars(select(ReviewApv).where(ReviewApv.review_id.in_(ids)).order_by(ReviewApv.position))
-    ).all()
-    decisions = (
-        await session.scalars(
-            select(HitlDecision).where(HitlDecision.apv_id.in_(ids)).order_by(HitlDecision.review_version)
-        )
-    ).all()
-    codes = (await session.execute(select(ApvReview.id, ApvReview.apv_code).where(ApvReview.id.in_(later)))).all()
-    by_id = {row[0]: row[1] for row in codes}
-    return tuple(
-        rows.to_review(
-            row,
-            [apv for apv in apvs if apv.review_id == row.id],
-            [decision for decision in decisions if decision.apv_id == row.id],
-            by_id[row.superseded_by] if row.superseded_by else "",
-        )
-        for row in reviews
-    )
-
-
-async def _every_row(session: ReadSession) -> AsyncIterator[Table]:
-    for table in (ApvReview, ReviewApv, ReviewRevision, HitlDecision, ReviewComment):
-        async for row in await session.stream_scalars(select(table).execution_options(yield_per=500)):
-            yield row
-    runs = select(WargameRunRow).options(defer(WargameRunRow.evidence, raiseload=True))
-    async for run in await session.stream_scalars(runs.execution_options(yield_per=500)):
-        yield run
-
-
-async def _differing(session: ReadSession) -> str:
-    """Return the code of a review whose line or document is not what its columns say, "" when there is none."""
-    last, undeferred = "", undefer(ApvReview.document)
-    while True:
-        query = select(ApvReview).where(ApvReview.apv_code > last, ApvReview.form == FORM).order_by(ApvReview.apv_code)
-        found = (await session.scalars(query.limit(500).options(undeferred))).all()
-        if not found:
-            return ""
-        for row, review in zip(found, await _load(session, found), strict=True):
-            if (row.line, row.document) != rendered(review):
-                return row.apv_code
-        last = found[-1].apv_code
-        session.expunge_all()
 
 
 def _actor(reviewer: Reviewer) -> str:

@@ -8,9 +8,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
+from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from sqlalchemy import case, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from vertice.kernel.bus.message import Message
 from vertice.kernel.bus.tables import OutboxRow
@@ -28,6 +29,7 @@ __all__ = [
     "not_sent",
     "parked",
     "post",
+    "post_once",
     "release",
     "sent",
     "standing",
@@ -79,21 +81,33 @@ def post(
 ) -> str:
     """Leave a message for `destination` (a queue) in the caller's transaction; return its id."""
     message_id = str(uuid4())
-    session.add(
-        OutboxRow(
-            id=message_id,
-            destination=destination,
-            type=kind,
-            subject=subject[:200],
-            data=canonical(data).decode(),
-            traceparent=traceparent,
-            correlation_id=correlation_id,
-            at=at,
-            sent_at=None,
-            attempts=0,
-            error="",
-        )
-    )
+    columns = _columns(message_id, destination, kind, subject, data, at, traceparent, correlation_id)
+    session.add(OutboxRow(**columns))
+    session.info[POSTED] = True
+    return message_id
+
+
+async def post_once(
+    session: WriteSession,
+    destination: str,
+    kind: str,
+    *,
+    name: str,
+    subject: str,
+    data: Mapping[str, Any],
+    at: datetime,
+    traceparent: str = "",
+    correlation_id: str = "",
+) -> str:
+    """Leave a message as `post` does, unless one of that `name` was left before; return its id.
+
+    For what may be repeated because a process died: the name (of a step, say) gives the id, which is the same ever
+    after.
+    """
+    message_id = str(uuid5(NAMESPACE_URL, f"vertice:{destination}:{kind}:{name}"))
+    columns = _columns(message_id, destination, kind, subject, data, at, traceparent, correlation_id)
+    insert = (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert
+    await session.execute(insert(OutboxRow).values(columns).on_conflict_do_nothing())
     session.info[POSTED] = True
     return message_id
 
@@ -163,6 +177,31 @@ async def forget(session: WriteSession, before: datetime) -> None:
 
 
 _PARKED = OutboxRow.sent_at.is_(None) & (OutboxRow.attempts >= ATTEMPTS)
+
+
+def _columns(
+    message_id: str,
+    destination: str,
+    kind: str,
+    subject: str,
+    data: Mapping[str, Any],
+    at: datetime,
+    traceparent: str,
+    correlation_id: str,
+) -> dict[str, Any]:
+    return {
+        "id": message_id,
+        "destination": destination,
+        "type": kind,
+        "subject": subject[:200],
+        "data": canonical(data).decode(),
+        "traceparent": traceparent,
+        "correlation_id": correlation_id,
+        "at": at,
+        "sent_at": None,
+        "attempts": 0,
+        "error": "",
+    }
 
 
 def _message(row: OutboxRow, source: str) -> Message:
