@@ -1,4 +1,4 @@
-"""The peer of the API: the same server and database session, one query, bytes that are known already. Nothing else."""
+"""The peer of the API: the same server and kind of session, one query, bytes that are known already. Nothing else."""
 
 import os
 from pathlib import Path
@@ -16,14 +16,14 @@ def app() -> FastAPI:
     made = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     for name in ("list", "detail"):
         query, body = text((QUERIES / f"{name}.sql").read_text()), (QUERIES / f"{name}.json").read_bytes()
-        _add(made, database, f"/{name}", query, body)
+        _add(made, database, "/detail/{code}" if name == "detail" else "/list", query, body)
     return made
 
 
 def _add(made: FastAPI, database: Database, path: str, query: object, body: bytes) -> None:
-    async def answer() -> Response:
-        async with database.read() as session:
-            (await session.execute(query)).all()
+    async def answer(code: str = "") -> Response:
+        async with database.look() as connection:
+            (await connection.execute(query, {"code": code})).all()
         return Response(body, media_type="application/json")
 
     made.get(path)(answer)

@@ -231,7 +231,7 @@ def reading(url: str, bearer: str, settings: dict[str, str]) -> None:
         with served(command, settings | {"BENCH_QUERIES": str(folder)}, bare_port):
             base = f"http://127.0.0.1:{bare_port}"
             wrk(base, ["/list"], seconds=3)
-            bare = {"list": wrk(base, ["/list"]), "detail": wrk(base, ["/detail"])}
+            bare = {"list": wrk(base, ["/list"]), "detail": wrk(base, [path.replace("/hitl/reviews", "/detail") for path in details])}
     for name in ("list", "detail"):
         told(f"bare endpoint, {name}", bare[name])
         told(f"GET /hitl/reviews{'/{code}' if name == 'detail' else ''}", ours[name], bare[name])

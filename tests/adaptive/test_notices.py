@@ -12,6 +12,9 @@ import pytest_asyncio
 from tests.adaptive.review import samples
 from vertice.adaptive.advisories.model import Severity
 from vertice.adaptive.notices import notice_of
+from vertice.adaptive.projects.model import Kind, Trigger
+from vertice.adaptive.projects.scans import ScanStore
+from vertice.adaptive.projects.store import ProjectStore
 from vertice.adaptive.review.decide import Standing
 from vertice.adaptive.review.model import DecisionKind
 from vertice.adaptive.review.store import ReviewStore
@@ -135,6 +138,32 @@ async def test_each_revision_of_a_review_is_told_of_anew(store, database):
     ]
 
 
+async def test_a_failed_scan_is_told_once_with_the_reason(database):
+    async def no_audit(session, **entry):
+        pass
+
+    projects, scans = ProjectStore(database, audit=no_audit, clock=lambda: NOW), ScanStore(database, clock=lambda: NOW)
+    project = await projects.register(Kind.github, "acme/shop", by="ana")
+    failed = await projects.request_scan(project.id, by="ana")
+    await scans.begin(failed.id)
+    well = await projects.request_scan(project.id, by="ana", trigger=Trigger.schedule)
+    for _ in range(2):
+        await scans.fail(failed.id, "acme/shop: GitHub does not accept the token")
+    await scans.finish(well.id)
+    await scans.fail(well.id, "too late")
+    (notice,) = await told(database)
+    assert notice == Notice(
+        f"scan.failed/{failed.id}",
+        "Scan failed: acme/shop",
+        "acme/shop: GitHub does not accept the token\n"
+        "\n"
+        "Project: acme/shop\n"
+        f"Scan: {failed.id}\n"
+        "Asked for by: a person, 2026-11-21 12:00 UTC",
+        Level.failure,
+    )
+
+
 def test_other_messages_are_told_nobody():
     assert notice_of(a_message("review.created"), link) is None
 
@@ -155,6 +184,17 @@ def test_nothing_from_outside_mentions_links_formats_or_breaks_a_line(kind):
     for text in (hostile.title, own):
         assert not set(text) & set("<>@`*~|[]#\x1b\r\u202e")
         assert "://" not in text
+
+
+def test_a_failed_scan_breaks_no_line_either():
+    told = {"project": HOSTILE, "trigger": "person", "requested_at": NOW.isoformat(), "detail": HOSTILE * 99}
+    message = Message("id", "/test", DESTINATION, "scan.failed", HOSTILE, json.dumps(told), NOW)
+    notice = notice_of(message, link)
+    assert len(notice.body.splitlines()) == 5
+    for text in (notice.title, notice.body):
+        assert not set(text) & set("<>@`*~|[]#\x1b\r\u202e")
+        assert "://" not in text
+    assert len(notice.body) < 2000
 
 
 @pytest.mark.parametrize("kind", ["review.critical", "execution.failed"])

@@ -251,8 +251,8 @@ def test_each_row_has_the_verdict_of_its_own_probes() -> None:
     both = attempt("2", runs_of(P, Side.after) + runs_of(Q, Side.after, attack=Outcome.exploited))
     rows = proof_of([both], [A, B], PROBES).apvs
     assert [(one.apv, one.verdict.word, one.after) for one in rows] == [
-        ("APV-a", VerdictWord.success, "blocked"),
-        ("APV-b", VerdictWord.failed, "exploited"),
+        ("APV-20261121-097", VerdictWord.success, "blocked"),
+        ("APV-20261121-098", VerdictWord.failed, "exploited"),
     ]
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.adaptive.world import World, a_probe, a_request
 from vertice.adaptive.inventory.model import Lock
-from vertice.adaptive.model import Attempt, Found, Healed, Plan, Proof, Request, SideReport, Stage, Step
+from vertice.adaptive.model import Attempt, Found, Healed, Ordered, Plan, Proof, Request, SideReport, Stage, Step, Trial
 from vertice.adaptive.remedy.model import Remedy
 from vertice.adaptive.serializer import JsonSerializer
 from vertice.adaptive.triage.model import Apv, Site
@@ -21,8 +21,8 @@ from vertice.adaptive.wargame.model import CaseRun, EnvironmentReport, Probe, Si
 from vertice.kernel.errors import InputError, UnfinishedError
 
 MODELS = [
-    Apv, Attempt, CaseRun, EnvironmentReport, Found, Healed, Lock, Plan, Probe, Proof, Remedy, Request, SideReport,
-    Site, Step, TestReport,
+    Apv, Attempt, CaseRun, EnvironmentReport, Found, Healed, Lock, Ordered, Plan, Probe, Proof, Remedy, Request,
+    SideReport, Site, Step, TestReport, Trial,
 ]  # fmt: skip
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
@@ -52,7 +52,7 @@ def test_the_arguments_of_a_workflow_come_back(tmp_path: Path) -> None:
     world, request = World(tmp_path), a_request()
     found = world.find(request)
     plan = world.plan(request, found.apvs, frozenset())
-    probes = {"APV-a": (a_probe("P-a", "a"),), "APV-b": ()}
+    probes = {"APV-20261121-097": (a_probe("P-a", "a"),), "APV-20261121-098": ()}
     arguments = (
         (request,),
         (request, plan.remedies[0].before, plan.sites[0]),

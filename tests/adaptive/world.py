@@ -17,10 +17,14 @@ from vertice.adaptive.wargame.suite import Suite
 from vertice.kernel.interpreters import running_interpreter
 from vertice.kernel.sandbox.model import Ended, Job, Limits, Outcome
 
-__all__ = ["Event", "World", "a_probe", "a_remedy", "a_request", "an_advisory", "an_apv", "sites_of"]
+__all__ = ["Event", "World", "a_probe", "a_remedy", "a_request", "an_advisory", "an_apv", "code_of", "sites_of"]
 
 Event = tuple[str, ...]
 CASES = (Case("attack", Role.attack, ""), Case("variant", Role.variant, ""), Case("control", Role.control, ""))
+
+
+def code_of(package: str) -> str:
+    return f"APV-20261121-{ord(package):03}"
 
 
 def an_advisory(package: str) -> Advisory:
@@ -29,7 +33,7 @@ def an_advisory(package: str) -> Advisory:
 
 def an_apv(package: str, version: str = "1", level: ReachabilityLevel = ReachabilityLevel.imported) -> Apv:
     component = Component(package, version, "requirements.txt")
-    return Apv(f"APV-{package}", an_advisory(package), component, reachability=Reachability(level))
+    return Apv(code_of(package), an_advisory(package), component, reachability=Reachability(level))
 
 
 def a_probe(name: str, package: str) -> Probe:
@@ -40,7 +44,7 @@ def a_remedy(package: str, after: str, *, before: Lock, apvs: tuple[str, ...] = 
     pins = tuple(f"{package}=={after}" if pin.startswith(f"{package}==") else pin for pin in before.requirements)
     return Remedy(
         manifest="requirements.txt",
-        apvs=apvs or (f"APV-{package}",),
+        apvs=apvs or (code_of(package),),
         strategy=Strategy.upgrade,
         changes=(Change(package, "1", after),),
         edits=(),
@@ -138,6 +142,10 @@ class World:
         self._happens("arm", *names)
         default = {name: (a_probe(f"P-{name}", name),) for name in names}
         return {apv.code: (default | self.attacks)[apv.component.name] for apv in apvs}
+
+    def number(self, request: Request) -> str:
+        self._happens("number")
+        return f"WAR-20261121-{len(self.of('number')):03}"
 
     def suite(self, request: Request) -> Suite:
         return Suite(request.tests, self.home, Limits())

@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 
 const USED = {
   "/repos/{owner}/{repo}": ["get"],
+  "/repos/{owner}/{repo}/actions/runs/{run_id}": ["get"],
   "/repos/{owner}/{repo}/actions/runs/{run_id}/artifacts": ["get"],
   "/repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches": ["post"],
   "/repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs": ["get"],

@@ -16,6 +16,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 TREE, FILE = "040000", "100644"
 Answer = tuple[int, Any, dict[str, str]]
+_OF_ONE = 1000
+"""Numbers of artifacts from here on are those of one run."""
 
 
 class RefusedError(Exception):
@@ -91,8 +93,12 @@ class FakeGitHub:
     archive: bytes | None = None
     runs: list[dict[str, str]] = field(default_factory=list)
     """Inputs of the workflow runs that were started."""
+    endings: dict[int, str] = field(default_factory=dict)
+    """How runs ended; the others still run."""
     artifacts: dict[str, bytes] = field(default_factory=dict)
     """What each run leaves, by name."""
+    results: dict[int, bytes] = field(default_factory=dict)
+    """What one run alone leaves as its result."""
     seen: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     _ids: Any = field(default_factory=lambda: itertools.count(1))
 
@@ -441,6 +447,19 @@ class FakeGitHub:
         ]
         return 200, {"total_count": len(shown), "workflow_runs": shown}, {}
 
+    def get_run(self, number: str, **_: Any) -> Answer:
+        if not 0 < int(number) <= len(self.runs):
+            raise RefusedError(404, "Not Found", status="404")
+        ending = self.endings.get(int(number))
+        found = self.example("GET", "/actions/runs/{run_id}")
+        found.update(
+            id=int(number),
+            display_title=self.runs[int(number) - 1]["run"],
+            status="completed" if ending else "in_progress",
+            conclusion=ending,
+        )
+        return 200, found, {}
+
     def post_dispatch(self, workflow: str, body: Any, **_: Any) -> Answer:
         if workflow != "vertice-wargame.yml":
             raise RefusedError(404, "Not Found", status="404")
@@ -449,15 +468,21 @@ class FakeGitHub:
         url = f"https://github.com/{self.owner}/{self.repo}/actions/runs/{number}"
         return 200, {"workflow_run_id": number, "run_url": url, "html_url": url}, {}
 
-    def list_artifacts(self, _run: str, **_: Any) -> Answer:
+    def list_artifacts(self, run: str, **_: Any) -> Answer:
         example = self.example("GET", "/actions/runs/{run_id}/artifacts")["artifacts"][0]
         shown = [
             {**example, "id": number, "name": name, "expired": False} for number, name in enumerate(self.artifacts, 1)
         ]
+        if int(run) in self.results:
+            shown.append({**example, "id": _OF_ONE + int(run), "name": "vertice-wargame", "expired": False})
         return 200, {"total_count": len(shown), "artifacts": shown}, {}
 
     def get_artifact(self, number: str, **_: Any) -> Answer:
         return 302, None, {"location": f"{self.codeload}/codeload/artifact/{number}"}
+
+    def artifact(self, number: int) -> bytes:
+        """Return an artifact as it is downloaded."""
+        return self.results[number - _OF_ONE] if number > _OF_ONE else list(self.artifacts.values())[number - 1]
 
     def get_tarball(self, sha: str, **_: Any) -> Answer:
         if sha not in self.commits:
@@ -507,6 +532,7 @@ _ROUTES: list[tuple[str, str, Any]] = [
     ("GET", f"/commits/{_NAME}/check-runs", FakeGitHub.get_check_runs),
     ("GET", f"/actions/workflows/{_NAME}/runs", FakeGitHub.list_runs),
     ("POST", f"/actions/workflows/{_NAME}/dispatches", FakeGitHub.post_dispatch),
+    ("GET", f"/actions/runs/{_NAME}", FakeGitHub.get_run),
     ("GET", f"/actions/runs/{_NAME}/artifacts", FakeGitHub.list_artifacts),
     ("GET", f"/actions/artifacts/{_NAME}/zip", FakeGitHub.get_artifact),
     ("GET", f"/tarball/{_NAME}", FakeGitHub.get_tarball),
@@ -528,7 +554,7 @@ def handler_of(holder: Any) -> type[BaseHTTPRequestHandler]:
             github.seen.append((self.command, parts.path, {name.lower(): one for name, one in self.headers.items()}))
             if parts.path.startswith("/codeload/artifact/"):
                 number = int(parts.path.split("/")[-1])
-                self._send(200, list(github.artifacts.values())[number - 1], {"content-type": "application/zip"})
+                self._send(200, github.artifact(number), {"content-type": "application/zip"})
                 return
             if parts.path.startswith("/codeload/"):
                 sha = parts.path.split("/")[-1].removesuffix(".tar.gz")

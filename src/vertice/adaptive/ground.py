@@ -23,7 +23,7 @@ from vertice.adaptive.execution.forges import propose
 from vertice.adaptive.execution.interface import Dossier
 from vertice.adaptive.inventory.model import Component, Lock
 from vertice.adaptive.inventory.reader import read_project
-from vertice.adaptive.model import Found, Plan, Proof, Request, remedy_key
+from vertice.adaptive.model import Found, Plan, Proof, Request, Venue, remedy_key
 from vertice.adaptive.proof import reached
 from vertice.adaptive.proposal_text import message_of, summary_of
 from vertice.adaptive.remedy.model import Remedy, Unremedied
@@ -155,6 +155,10 @@ class LocalGround:
         """Say how the project's tests are run."""
         return find_suite(self._snapshot(request), request.tests, request.tests_limits)
 
+    def number(self, request: Request) -> str:
+        """Return a code for a wargame run that no other has."""
+        return self.codes.run_code(date.fromisoformat(request.today))
+
     def conclude(self, request: Request, found: Found, proof: Proof) -> Proof:
         """Propose the change, sign the evidence, leave a review waiting; return the proof with their names in it.
 
@@ -167,7 +171,8 @@ class LocalGround:
             return _named(proof, known)
         rows = {row.apv: row for row in proof.apvs}
         apvs = tuple(rejudged(apv, reached(apv, rows[apv.code]).reachability) for apv in found.apvs if apv.code in rows)
-        run = self.codes.run_code(date.fromisoformat(request.today))
+        venue = proof.venue or Venue(self.number(request), self.arena_name, {"uv": self.uv.version})
+        run, arena = venue.run, venue.arena
         probes = {probe.id: probe for own in self.probes(request, apvs).values() for probe in own}
         record = WargameRecord(
             code=run,
@@ -177,11 +182,11 @@ class LocalGround:
             probes=tuple(probes.values()),
             evidence=proof.evidence,
             verdict=proof.verdict,
-            arena=self.arena_name,
+            arena=arena,
             limits=request.limits,
             started_at=found.at,
             finished_at=_now(),
-            versions={"uv": self.uv.version},
+            versions=venue.versions,
         )
         exported = export(self.home / "evidence" / f"{run}.intoto.json", statement(record), home=self.home)
         summary = summary_of(proof)
@@ -202,7 +207,7 @@ class LocalGround:
                 signer=exported.fingerprint,
                 doubts=proof.doubts,
                 held=proof.held,
-                arena=self.arena_name,
+                arena=arena,
             ),
             github=self.github,
             branch=request.branch,
@@ -220,7 +225,7 @@ class LocalGround:
             summary=summary,
             run=Run(
                 code=run,
-                arena=self.arena_name,
+                arena=arena,
                 started_at=datetime.fromisoformat(record.started_at),
                 finished_at=datetime.fromisoformat(record.finished_at),
                 evidence=read_text(exported.path, limit=_MAX_EVIDENCE_BYTES),

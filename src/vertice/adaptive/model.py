@@ -1,7 +1,7 @@
 """What flows through a heal: what was asked, found, planned and proven. Every value survives a restart as JSON."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from vertice.adaptive.advisories.model import SourceInfo
@@ -16,12 +16,17 @@ __all__ = [
     "Attempt",
     "Found",
     "Healed",
+    "News",
+    "Ordered",
     "Plan",
     "Proof",
+    "RemedyStatus",
     "Request",
     "SideReport",
     "Stage",
     "Step",
+    "Trial",
+    "Venue",
     "remedy_key",
 ]
 
@@ -70,6 +75,8 @@ class Request:
     """Who asked for that scan, "" for whoever runs the heal."""
     traceparent: str = ""
     """W3C trace context of where it was asked for, "" when nothing is traced."""
+    arena: str = ""
+    """`github`: its wargames run on GitHub Actions; "": in the arena of the process."""
 
     @property
     def known_as(self) -> str:
@@ -115,12 +122,53 @@ class SideReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Venue:
+    """An outside arena in which one wargame was fought."""
+
+    run: str
+    """`WAR-YYYYMMDD-NNN`"""
+    arena: str
+    """`github-actions (bwrap 0.8.0)`"""
+    versions: dict[str, str] = field(default_factory=dict)
+    """Of the tools there."""
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One remedy and what the wargame said of it."""
 
     remedy: Remedy
     evidence: Evidence
     verdict: Verdict
+    venue: Venue | None = None
+    """Where it was fought, if not here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """A wargame that an outside arena was asked for."""
+
+    run: str
+    """`WAR-YYYYMMDD-NNN`"""
+    apvs: tuple[str, ...]
+    """Codes, the most urgent first."""
+    priority: int
+    before: str
+    after: str
+    """Commits without and with the patch."""
+    digest: str
+    """Of both locks: the result must name the same."""
+    number: int
+    url: str
+    """Of the run there; a result of another one counts for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a wargame in an outside arena showed."""
+
+    venue: Venue
+    evidence: Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +204,8 @@ class Proof:
     """Branch or patch file."""
     statement: str = ""
     """Path of the signed evidence."""
+    venue: Venue | None = None
+    """Where it was fought, if not here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +216,27 @@ class Healed:
     proofs: tuple[Proof, ...]
     unremedied: tuple[Unremedied, ...]
     warnings: tuple[str, ...] = ()
+
+
+class RemedyStatus(StrEnum):
+    """How far a remedy is, in the words of the wire."""
+
+    planned = "planned"
+    refuted = "refuted"
+    proposed = "proposed"
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What became of a remedy, for others to hear of once."""
+
+    name: str
+    """Of the step that says so: the same when it is repeated."""
+    status: RemedyStatus
+    remedy: Remedy
+    verdict: Verdict | None = None
+    run: str = ""
+    """Code of the wargame, "" before it has one."""
 
 
 class Stage(StrEnum):

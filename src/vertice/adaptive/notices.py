@@ -1,4 +1,4 @@
-"""What people are told of reviews: the words for each kind of message that waits for `notifications`. Pure.
+"""What people are told of reviews and scans: the words for each kind of message that waits for `notifications`. Pure.
 
 Names and reasons come from advisories, packages and forges: in here they cannot mention, link or format anything.
 """
@@ -25,8 +25,11 @@ def notice_of(message: Message, link: Callable[[str], str], *, escalate_to: Sequ
 
     `escalate_to` (`Policy.escalate_to`): who is named when a review's time has passed.
 
-    A review is told of once for each of its revisions and each reason to; a failed execution once for each decision.
+    A review is told of once for each of its revisions and each reason to; a failed execution once for each decision, a
+    failed scan once.
     """
+    if message.type == "scan.failed":
+        return _scan_failed(message)
     build = _KINDS.get(message.type)
     if build is None:
         return None
@@ -54,6 +57,18 @@ def _overdue(data: Mapping[str, Any]) -> _Words:
 
 def _refuted(data: Mapping[str, Any]) -> _Words:
     return Level.warning, f"Refuted: {_what(data)}", ("The wargame refuted the patch: it cannot be approved.",)
+
+
+def _scan_failed(message: Message) -> Notice:
+    data = json.loads(message.data)
+    facts = {
+        "Project": _plain(data["project"], 200),
+        "Scan": _plain(message.subject, 50),
+        "Asked for by": f"a {_plain(data['trigger'], 20)}, {_moment(data['requested_at'])}",
+    }
+    body = "\n".join([_plain(data["detail"], 500), "", *_lines(facts)])
+    title = f"Scan failed: {_plain(data['project'], 100)}"
+    return Notice(f"{message.type}/{message.subject}"[:200], title, body, Level.failure)
 
 
 def _not_carried_out(data: Mapping[str, Any]) -> _Words:
@@ -90,6 +105,10 @@ def _facts(data: Mapping[str, Any]) -> list[str]:
         "Verdict": verdict if confidence is None else f"{verdict}, confidence {confidence:.2f}",
         "Decide until": _moment(data.get("due_at")),
     }
+    return _lines(facts)
+
+
+def _lines(facts: Mapping[str, str]) -> list[str]:
     return [f"{name}: {value}" for name, value in facts.items() if value]
 
 

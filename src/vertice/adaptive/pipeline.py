@@ -9,6 +9,9 @@
                 ├─ judge     refuted: plan the next release, and again from "after"
                 └─ conclude  branch, signed evidence, a review that waits
 
+Where the wargames are run outside (GitHub Actions), a trial (`trial.py`) stands in place of both sides, one for each
+release that is tried.
+
 Every step runs once: its result is stored, and a process killed anywhere goes on after the last one that finished
 (DBOS). What a step that cannot be finished does to the process, `Parts.conduct` says. Every step is safe to repeat,
 because a kill may fall between doing and storing.
@@ -16,20 +19,42 @@ because a kill may fall between doing and storing.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from dbos import DBOS, DBOSConfiguredInstance, SetEnqueueOptions, SetWorkflowID, WorkflowHandle
 
 from vertice.adaptive.gate import Gate
 from vertice.adaptive.inventory.model import Lock
-from vertice.adaptive.model import Attempt, Found, Healed, Plan, Proof, Request, SideReport, Stage, Step
+from vertice.adaptive.model import (
+    Attempt,
+    Found,
+    Healed,
+    News,
+    Plan,
+    Proof,
+    RemedyStatus,
+    Request,
+    SideReport,
+    Stage,
+    Step,
+)
 from vertice.adaptive.proof import evidence_of, proof_of, refutation_of
 from vertice.adaptive.remedy.model import Remedy
-from vertice.adaptive.steps import Conduct, step
+from vertice.adaptive.steps import Conduct, step, traced
 from vertice.adaptive.triage.model import Apv, Site
+from vertice.adaptive.trial import TRIALS, trial_id
 from vertice.adaptive.wargame.attack import Arena, attack
 from vertice.adaptive.wargame.environment import EnvironmentFailed, Environments
-from vertice.adaptive.wargame.model import CaseRun, EnvironmentReport, Outcome, Probe, Side, TestReport
+from vertice.adaptive.wargame.model import (
+    CaseRun,
+    EnvironmentReport,
+    Outcome,
+    Probe,
+    Side,
+    TestReport,
+    VerdictWord,
+)
 from vertice.adaptive.wargame.suite import TOOLS, Suite, run_suite
 from vertice.adaptive.wargame.verdict import judge
 from vertice.kernel.errors import VerticeError
@@ -38,6 +63,8 @@ __all__ = ["HEAL", "POLL_SECONDS", "Ground", "Heal", "Parts", "heal_id"]
 
 _R = TypeVar("_R")
 _Probes = dict[str, tuple[Probe, ...]]
+_Fight = Callable[[Remedy, tuple[Site, ...], tuple[str, ...], int], Attempt]
+"""Tries a release: the remedy, its sites, probes that refuted others, how many were tried before."""
 
 _BASELINE = -1
 """Order of what every verdict waits for: before the first remedy."""
@@ -66,9 +93,17 @@ class Ground(Protocol):
         """Say how the project's tests are run."""
         ...
 
+    def number(self, request: Request) -> str:
+        """Return a code for a wargame run that no other has."""
+        ...
+
     def conclude(self, request: Request, found: Found, proof: Proof) -> Proof:
         """Propose the change, sign the evidence, leave a review waiting; return the proof with their names in it."""
         ...
+
+
+def _nobody(_request: Request, _news: News) -> None:
+    """Nobody listens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +118,8 @@ class Parts:
     conduct: Conduct
     queue: str = ""
     """The queue on which any process may claim a remedy's wargame; "": all are run in the process of the heal."""
+    announce: Callable[[Request, News], None] = _nobody
+    """Tells others what became of a remedy, each news once."""
 
 
 def heal_id(request: Request) -> str:
@@ -109,7 +146,7 @@ class Heal(DBOSConfiguredInstance):
         """Find, plan, prove everything at once, the most urgent first."""
         found = self.find(request)
         plan = self.plan(request, found.apvs, frozenset(), _BASELINE)
-        for lock in plan.baselines:
+        for lock in () if request.arena else plan.baselines:
             own = [sites for remedy, sites in zip(plan.remedies, plan.sites, strict=True) if remedy.before == lock]
             sites = tuple(sorted({site for some in own for site in some}))
             _start(_baseline_id(request, lock), self.baseline, request, lock, sites)
@@ -140,20 +177,18 @@ class Heal(DBOSConfiguredInstance):
         apvs = tuple(apv for code in remedy.apvs for apv in found.apvs if apv.code == code)
         self._name(request, remedy, order)
         probes = self.arm(request, apvs)
-        name = f"{heal_id(request)}-{order}"
-        before = _start(f"{name}-before", self.side, request, remedy.before, probes, Side.before, None, (), order)
-        baseline: WorkflowHandle[TestReport] = DBOS.retrieve_workflow(
-            _baseline_id(request, remedy.before), existing_workflow=False
+        fight = (
+            self._outside(request, apvs, probes, order)
+            if request.arena
+            else self._here(request, remedy.before, probes, order)
         )
         tried: list[Attempt] = []
         refuted: frozenset[tuple[str, str]] = frozenset()
         suspects: tuple[str, ...] = ()
         while True:
-            name_after = f"{name}-after-{len(tried)}"
-            after = _start(name_after, self.side, request, remedy.after, probes, Side.after, sites, suspects, order)
-            tests = _result(baseline)
-            evidence = evidence_of(probes, _result(before), _result(after), tests, sites, request.repeats)
-            tried.append(Attempt(remedy, evidence, judge(evidence)))
+            tried.append(fight(remedy, sites, suspects, len(tried)))
+            if tried[-1].verdict.word is VerdictWord.failed:
+                self.refuted(request, tried[-1], order)
             refutation = refutation_of(tried[-1], probes)
             if refutation is None or len(tried) >= request.tries:
                 break
@@ -165,6 +200,33 @@ class Heal(DBOSConfiguredInstance):
             remedy, sites = again.remedies[0], again.sites[0]
             self._name(request, remedy, order)
         return self.conclude(request, found, proof_of(tried, apvs, probes), order)
+
+    def _here(self, request: Request, lock: Lock, probes: _Probes, order: int) -> _Fight:
+        """Return how a release is tried in this house: what is shown before the patch is shown once for all of them."""
+        name = f"{heal_id(request)}-{order}"
+        before = _start(f"{name}-before", self.side, request, lock, probes, Side.before, None, (), order)
+        baseline: WorkflowHandle[TestReport] = DBOS.retrieve_workflow(
+            _baseline_id(request, lock), existing_workflow=False
+        )
+
+        def fight(remedy: Remedy, sites: tuple[Site, ...], suspects: tuple[str, ...], number: int) -> Attempt:
+            name_after = f"{name}-after-{number}"
+            after = _start(name_after, self.side, request, remedy.after, probes, Side.after, sites, suspects, order)
+            tests = _result(baseline)
+            evidence = evidence_of(probes, _result(before), _result(after), tests, sites, request.repeats)
+            return Attempt(remedy, evidence, judge(evidence))
+
+        return fight
+
+    def _outside(self, request: Request, apvs: tuple[Apv, ...], probes: _Probes, order: int) -> _Fight:
+        """Return how a release is tried outside: each is a run of its own."""
+
+        def fight(remedy: Remedy, sites: tuple[Site, ...], _suspects: tuple[str, ...], _number: int) -> Attempt:
+            run = self.number(request)
+            trial = _result(_start(trial_id(run), TRIALS.run, request, remedy, sites, apvs, probes, run, order))
+            return Attempt(remedy, trial.evidence, judge(trial.evidence), trial.venue)
+
+        return fight
 
     @DBOS.workflow()
     def side(
@@ -203,7 +265,8 @@ class Heal(DBOSConfiguredInstance):
     def find(self, request: Request) -> Found:
         """Read the project, match, judge."""
         self._tell(request, Stage.scanning, request.project)
-        return self.parts.ground.find(request)
+        with traced(request, "find"):
+            return self.parts.ground.find(request)
 
     @step
     def plan(self, request: Request, apvs: tuple[Apv, ...], refuted: frozenset[tuple[str, str]], order: int) -> Plan:
@@ -212,7 +275,25 @@ class Heal(DBOSConfiguredInstance):
         self._tell(
             request, Stage.planning, f"without {avoiding}, refuted" if avoiding else f"{len(apvs)} findings", order
         )
-        return self.parts.ground.plan(request, apvs, refuted)
+        with traced(request, "plan", findings=len(apvs), refuted=len(refuted)):
+            plan = self.parts.ground.plan(request, apvs, refuted)
+            for number, remedy in enumerate(plan.remedies):
+                self.parts.announce(request, News(f"{_this_step()}/{number}", RemedyStatus.planned, remedy))
+            return plan
+
+    @step
+    def refuted(self, request: Request, attempt: Attempt, order: int) -> None:
+        """Tell that the wargame refuted a remedy."""
+        self._tell(request, Stage.proving, f"{attempt.remedy.changes[0].after} is refuted", order)
+        run = attempt.venue.run if attempt.venue else ""
+        news = News(_this_step(), RemedyStatus.refuted, attempt.remedy, attempt.verdict, run)
+        with traced(request, "refuted"):
+            self.parts.announce(request, news)
+
+    @step
+    def number(self, request: Request) -> str:
+        """Give a wargame its code."""
+        return self.parts.ground.number(request)
 
     @step
     def arm(self, request: Request, apvs: tuple[Apv, ...]) -> _Probes:
@@ -222,7 +303,7 @@ class Heal(DBOSConfiguredInstance):
     @step
     def build(self, request: Request, lock: Lock, side: Side, order: int) -> EnvironmentReport:
         """Build the environment, or find it built."""
-        with self.parts.gate.enter(order):
+        with self.parts.gate.enter(order), traced(request, "build", side=side):
             self._tell(request, Stage.building, "environment", order, side)
             try:
                 built = self.parts.environments.build(lock, tools=TOOLS)
@@ -242,7 +323,7 @@ class Heal(DBOSConfiguredInstance):
         self, request: Request, lock: Lock, probe: Probe, side: Side, repeats: int, order: int
     ) -> tuple[CaseRun, ...]:
         """Run every case of one probe."""
-        with self.parts.gate.enter(order):
+        with self.parts.gate.enter(order), traced(request, "attack", side=side, probe=probe.id):
             self._tell(request, Stage.attacking, f"{probe.package} {probe.advisories[0].cve}", order, side)
             environment = self.parts.environments.build(lock, tools=TOOLS)
             return attack(
@@ -260,7 +341,7 @@ class Heal(DBOSConfiguredInstance):
     @step
     def test(self, request: Request, lock: Lock, side: Side, sites: tuple[Site, ...], order: int) -> TestReport:
         """Run the project's own tests."""
-        with self.parts.gate.enter(order):
+        with self.parts.gate.enter(order), traced(request, "test", side=side):
             self._tell(request, Stage.testing, "the project's tests", order, side)
             environment = self.parts.environments.build(lock, tools=TOOLS)
             suite = self.parts.ground.suite(request)
@@ -269,7 +350,10 @@ class Heal(DBOSConfiguredInstance):
     @step
     def conclude(self, request: Request, found: Found, proof: Proof, order: int) -> Proof:
         """Leave the review waiting."""
-        concluded = self.parts.ground.conclude(request, found, proof)
+        with traced(request, "conclude", verdict=proof.verdict.word):
+            concluded = self.parts.ground.conclude(request, found, proof)
+            news = News(_this_step(), RemedyStatus.proposed, proof.remedy, proof.verdict, _run_of(concluded))
+            self.parts.announce(request, news)
         self._tell(request, Stage.done, f"{proof.verdict.word}, {proof.verdict.grade}", order)
         return concluded
 
@@ -283,6 +367,16 @@ class Heal(DBOSConfiguredInstance):
 
 HEAL = Heal()
 """The one instance of this process: a workflow that goes on in another process finds it by name."""
+
+
+def _this_step() -> str:
+    """Return a name for the step that this is called in: the same when it is repeated."""
+    return f"{DBOS.workflow_id}/{DBOS.step_id}"
+
+
+def _run_of(proof: Proof) -> str:
+    """Return the code of the wargame; its evidence has it also where another process had concluded."""
+    return proof.run or Path(proof.statement).name.partition(".")[0]
 
 
 def _exploited(runs: tuple[CaseRun, ...]) -> bool:

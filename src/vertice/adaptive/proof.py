@@ -70,7 +70,7 @@ def proof_of(tried: Sequence[Attempt], apvs: Sequence[Apv], probes: Mapping[str,
     rows = tuple(_row(best.evidence, apv, probes[apv.code]) for apv in apvs)
     doubts = tuple(doubt for apv in apvs for doubt in _doubts(tried, apv, {one.id: one for one in probes[apv.code]}))
     passed_over = tuple(_after_only(attempt.evidence) for attempt in tried if attempt is not best)
-    return Proof(best.remedy, best.verdict, rows, best.evidence, doubts, passed_over)
+    return Proof(best.remedy, best.verdict, rows, best.evidence, doubts, passed_over, venue=best.venue)
 
 
 def reached(apv: Apv, proof: ApvProof) -> Apv:

@@ -1,14 +1,17 @@
-"""Durable steps: what runs once, and what a failure of it does to the process it runs in."""
+"""Durable steps: what runs once, what a failure of it does to the process it runs in, and the trace it belongs to."""
 
 import functools
 import itertools
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from dbos import DBOS
 
-__all__ = ["Conduct", "Stepping", "step"]
+from vertice.adaptive.model import Request
+from vertice.kernel import tracing
+
+__all__ = ["Conduct", "Stepping", "step", "traced"]
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -60,3 +63,10 @@ def step(function: Callable[Concatenate[_S, _P], _R]) -> Callable[Concatenate[_S
             return stored(self, *args, **kwargs)
 
     return conducted
+
+
+@contextmanager
+def traced(request: Request, name: str, **attributes: str | int) -> Iterator[None]:
+    """Trace the block as a part of what `request` comes from, on whichever machine it runs."""
+    with tracing.continued(request.traceparent), tracing.span(name, project=request.name, **attributes):
+        yield

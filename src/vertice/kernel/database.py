@@ -20,7 +20,7 @@ from typing import Self
 
 from sqlalchemy import Connection, DateTime, TypeDecorator, inspect, text
 from sqlalchemy.engine import URL, Dialect
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import Pool
 
@@ -76,6 +76,8 @@ class Database:
         self._engine = engine
         self._writing = engine.execution_options(vertice_write=True)
         self._reading = engine.execution_options(**_READING.get(engine.dialect.name, {}))
+        self._looking = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._explained = _Explained(engine.url.render_as_string(hide_password=True))
 
     @classmethod
     def open(cls, url: str, *, patience: float | None = 60.0) -> Self:
@@ -111,10 +113,23 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[ReadSession]:
         """One read transaction; sees one state of the database throughout."""
-        with _Explained(self.url):
+        with self._explained:
             async with ReadSession(self._reading, expire_on_commit=False, autoflush=False) as session:
-                await _connect(session, self.url)
+                await self._connect(session)
                 yield session
+
+    @asynccontextmanager
+    async def look(self) -> AsyncIterator[AsyncConnection]:
+        """For one single SELECT, which needs no transaction around it: two messages to the server fewer than `read`."""
+        with self._explained:
+            try:
+                connection = await self._looking.connect()
+            except OSError as error:
+                raise unreachable(error, self._explained.where) from error
+            try:
+                yield connection
+            finally:
+                await connection.close()
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[WriteSession]:
@@ -122,11 +137,17 @@ class Database:
 
         An IntegrityError comes through as it is: only the caller knows what the constraint means.
         """
-        with _Explained(self.url):
+        with self._explained:
             async with WriteSession(self._writing, expire_on_commit=False) as session:
-                await _connect(session, self.url)
+                await self._connect(session)
                 yield session
                 await session.commit()
+
+    async def _connect(self, session: AsyncSession) -> None:
+        try:
+            await session.connection()
+        except OSError as error:
+            raise unreachable(error, self._explained.where) from error
 
 
 async def alone(session: WriteSession, name: str) -> None:
@@ -201,18 +222,11 @@ def _revision(connection: Connection) -> str | None:
     return None if row is None else str(row[0])
 
 
-async def _connect(session: AsyncSession, url: URL) -> None:
-    try:
-        await session.connection()
-    except OSError as error:
-        raise unreachable(error, url.render_as_string(hide_password=True)) from error
-
-
 class _Explained:
     """Turns a driver's error into one of ours."""
 
-    def __init__(self, url: URL) -> None:
-        self._where = url.render_as_string(hide_password=True)
+    def __init__(self, where: str) -> None:
+        self.where = where
 
     def __enter__(self) -> None:
         return None
@@ -220,5 +234,5 @@ class _Explained:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None and (ours := explained(error, self._where)) is not None:
+        if error is not None and (ours := explained(error, self.where)) is not None:
             raise ours from error

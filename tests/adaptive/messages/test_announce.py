@@ -1,6 +1,7 @@
 """The six queues and the words of the contract, and that all we send has its documented form."""
 
 from datetime import UTC, datetime
+from inspect import isawaitable
 from typing import get_args
 
 import pytest
@@ -99,11 +100,11 @@ DECISION = Decision(
 @pytest.mark.parametrize(
     ("announce", "queue", "kind", "payload"),
     [
-        (lambda by: by.remedy("planned", REMEDY), "eureka.remedy.status", "remedy.planned", REMEDY),
-        (lambda by: by.remedy("refuted", REMEDY), "eureka.remedy.status", "remedy.refuted", REMEDY),
-        (lambda by: by.remedy("proposed", REMEDY), "eureka.remedy.status", "remedy.proposed", REMEDY),
+        (lambda by: by.remedy("planned", REMEDY, name="1"), "eureka.remedy.status", "remedy.planned", REMEDY),
+        (lambda by: by.remedy("refuted", REMEDY, name="1"), "eureka.remedy.status", "remedy.refuted", REMEDY),
+        (lambda by: by.remedy("proposed", REMEDY, name="1"), "eureka.remedy.status", "remedy.proposed", REMEDY),
         (lambda by: by.wargame_requested(REQUEST), "wargaming.trigger", "wargame.requested", REQUEST),
-        (lambda by: by.wargame_finished(RESULT), "wargaming.results", "wargame.finished", RESULT),
+        (lambda by: by.wargame_finished(RESULT, name="1"), "wargaming.results", "wargame.finished", RESULT),
         (lambda by: by.review_requested(REVIEW), "hitl.review_request", "review.requested", REVIEW),
         (lambda by: by.decision("made", DECISION), "hitl.decision", "decision.made", DECISION),
         (lambda by: by.decision("carried_out", DECISION), "hitl.decision", "decision.carried_out", DECISION),
@@ -115,6 +116,8 @@ async def test_what_is_announced_has_the_form_of_its_queue(sqlite_url, announce,
     async with Database.open(sqlite_url) as database:
         async with database.write() as session:
             key = announce(Announcer(session, NOW, traceparent=trace, correlation_id="request-7"))
+            if isawaitable(key):
+                key = await key
         async with database.read() as session:
             (one,) = await waiting(session, SOURCE, limit=10)
     assert (one.message.destination, one.message.type) == (queue, f"dev.vertice.{kind}")

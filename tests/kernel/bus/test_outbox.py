@@ -1,5 +1,6 @@
 """The outbox: what waits, in which order, what is parked, and what is forgotten."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -48,6 +49,23 @@ async def test_a_message_whose_transaction_fails_was_never_left(database):
     with pytest.raises(ValueError, match="stop"):
         await fail()
     assert await found(database) == []
+
+
+async def test_a_message_of_one_name_is_left_once_whoever_leaves_it_again(database):
+    async def leave(name, n, destination="out"):
+        async with database.write() as session:
+            return await outbox.post_once(
+                session, destination, "test.counted", name=name, subject=str(n), data={"n": n}, at=AT
+            )
+
+    first = await leave("heal-1/3", 1)
+    assert await asyncio.gather(*(leave("heal-1/3", n) for n in range(2, 5))) == [first] * 3
+    other, elsewhere = await leave("heal-1/4", 5), await leave("heal-1/3", 6, "in")
+    assert [(one.message.id, one.message.subject) for one in await found(database)] == [
+        (first, "1"),
+        (other, "5"),
+        (elsewhere, "6"),
+    ]
 
 
 async def test_what_was_sent_waits_no_more_and_is_forgotten_after_its_time(database, leave, unsent):

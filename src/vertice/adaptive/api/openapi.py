@@ -153,6 +153,7 @@ def _complete_operation(method: str, operation: dict[str, Any]) -> None:
     for parameter in operation.get("parameters", ()):
         if parameter["name"] == "If-Match":
             parameter.update(_IF_MATCH)
+        parameter["schema"].pop("uniqueItems", None)  # what is said twice is taken once
 
 
 def _add_header(status: str, answer: dict[str, Any]) -> None:

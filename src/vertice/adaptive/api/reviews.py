@@ -128,7 +128,7 @@ def _add_list(routes: APIRouter, service: Service) -> None:
         sort: Order = Order.priority,
     ) -> Response:
         """List the reviews that fit, the most urgent first."""
-        async with service.database.read() as session:
+        async with service.database.look() as session:
             items, cursor = await page(session, wanted, sort, which, now=service.clock())
         return answers.lines(request, [item.text for item in items], cursor)
 

@@ -12,16 +12,14 @@ from vertice.adaptive.execution.github_webhook import PullRequestClosed, Workflo
 from vertice.adaptive.projects.model import Kind
 from vertice.adaptive.projects.tables import ProjectRow
 from vertice.adaptive.wargame.actions import WORKFLOW_PATH
+from vertice.adaptive.work.names import WORKFLOWS
 from vertice.kernel.bus.outbox import post
 from vertice.kernel.bus.tables import InboxRow
 from vertice.kernel.database import WriteSession
 from vertice.kernel.errors import UnknownError
 from vertice.kernel.http.problem import responses
 
-__all__ = ["WORKFLOWS", "router"]
-
-WORKFLOWS = "github.workflows"
-"""Where in the outbox the workflows wait whose results a worker is to get."""
+__all__ = ["router"]
 
 _BRANCH = re.compile(r"vertice/(APV-\d{8}-\d{3,9})(?:-\d+)?")
 
@@ -60,7 +58,7 @@ async def _take(service: Service, event: PullRequestClosed | WorkflowFinished) -
         if isinstance(event, WorkflowFinished):
             if event.path == WORKFLOW_PATH:
                 data = {"repository": event.repository, "run": event.run, "title": event.title}
-                data["conclusion"] = event.conclusion
+                data |= {"attempt": event.attempt, "conclusion": event.conclusion}
                 post(session, WORKFLOWS, "workflow.finished", subject=event.title, data=data, at=service.clock())
             return
         code = _BRANCH.fullmatch(event.branch)

@@ -227,6 +227,10 @@ class Api:
         )
         return parse(WorkflowRuns, answer.content).workflow_runs
 
+    def workflow_run(self, run: int) -> WorkflowRun:
+        """Return a run of a workflow."""
+        return parse(WorkflowRun, self.kit.rest.actions.get_workflow_run(*self.at, run).content)
+
     def dispatch(self, file: str, branch: str, inputs: dict[str, str]) -> int:
         """Start a workflow and return the number of its run."""
         given: dict[str, Any] = dict(inputs)

@@ -211,6 +211,9 @@ class WorkflowRun:
 
     id: int
     display_title: str
+    status: str | None = None
+    conclusion: str | None = None
+    """None until `status` is `completed`."""
 
 
 @dataclass(frozen=True, slots=True)

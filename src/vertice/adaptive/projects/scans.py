@@ -17,6 +17,7 @@ from vertice.adaptive.projects.store import CHANNEL
 from vertice.adaptive.projects.tables import ApvRow, FeedRow, ProjectRow, ScanDocumentRow, ScanRow
 from vertice.adaptive.triage.model import Apv
 from vertice.kernel.bus.events import emit
+from vertice.kernel.bus.outbox import post
 from vertice.kernel.codec import from_json
 from vertice.kernel.database import Database, WriteSession
 from vertice.kernel.errors import UnfinishedError, UnknownError
@@ -108,6 +109,12 @@ class ScanStore:
             begun = to_scan(row), to_project(project)
         self._changed()
         return begun
+
+    async def traceparent(self, scan_id: UUID) -> str:
+        """Return the W3C trace context of the request that asked for the scan, "" when that was not traced."""
+        async with self._database.read() as session:
+            found = await session.scalars(select(ScanRow.traceparent).where(ScanRow.id == scan_id))
+            return found.one_or_none() or ""
 
     async def record(self, scan_id: UUID, looked: Looked) -> Scan:
         """Keep what the look at the project showed. Findings that it did not show any more are fixed.
@@ -244,6 +251,8 @@ class ScanStore:
                 row.state, row.finished_at = state, self._clock()
                 row.detail = printable(detail, limit=_MAX_DETAIL)
                 await self._tell(session, row, f"scan_{state}", {"findings": row.findings, "detail": row.detail})
+                if state is ScanState.failed:
+                    await _notify(session, row, self._clock())
             ended = to_scan(row)
         self._changed()
         return ended
@@ -251,6 +260,12 @@ class ScanStore:
     async def _tell(self, session: WriteSession, row: ScanRow, kind: str, data: Mapping[str, object]) -> None:
         told = {"project": str(row.project_id), **data}
         await emit(session, CHANNEL, kind, subject=str(row.id), data=told, at=self._clock())
+
+
+async def _notify(session: WriteSession, row: ScanRow, at: datetime) -> None:
+    name = (await session.scalars(select(ProjectRow.name).where(ProjectRow.id == row.project_id))).one()
+    data = {"project": name, "trigger": row.trigger, "requested_at": row.requested_at, "detail": row.detail}
+    post(session, "notifications", "scan.failed", subject=str(row.id), data=data, at=at)
 
 
 async def _record_findings(session: WriteSession, row: ScanRow, looked: Looked, now: datetime) -> None:

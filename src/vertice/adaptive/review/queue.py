@@ -4,10 +4,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, bindparam, literal_column, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
 from vertice.adaptive.advisories.model import Severity
@@ -86,16 +88,23 @@ _SORTS = {
 
 
 async def page(
-    session: ReadSession, wanted: Filter, order: Order, which: PageRequest, *, now: datetime
+    session: ReadSession | AsyncConnection, wanted: Filter, order: Order, which: PageRequest, *, now: datetime
 ) -> tuple[tuple[Line, ...], str | None]:
     """Return one page of the reviews that fit, and the cursor of the next one."""
+    rows = await session.execute(_query(wanted, order, which), {"now": now} if wanted.overdue else {})
+    found, cursor = _SORTS[order].cut(rows, which)
+    return tuple(Line(row.apv_code, row.line) for row in found), cursor
+
+
+@lru_cache(maxsize=1024)
+def _query(wanted: Filter, order: Order, which: PageRequest) -> Select[*tuple[Any, ...]]:
+    """Return the query of a page, which is asked for again and again: people look at the same few views."""
     sort = _SORTS[order]
     columns = dict.fromkeys((_R.apv_code, _R.line, *(key.column for key in sort.keys)))
-    rows, cursor = sort.cut(await session.execute(sort.page(_fitting(select(*columns), wanted, now), which)), which)
-    return tuple(Line(row.apv_code, row.line) for row in rows), cursor
+    return sort.page(_fitting(select(*columns), wanted), which)
 
 
-def _fitting(query: Select[*tuple[Any, ...]], wanted: Filter, now: datetime) -> Select[*tuple[Any, ...]]:
+def _fitting(query: Select[*tuple[Any, ...]], wanted: Filter) -> Select[*tuple[Any, ...]]:
     # Statuses stand in the text of the query, so that the database can use the partial index of what waits.
     if wanted.status:
         query = query.where(_R.status.in_(_literal("statuses", wanted.status)))
@@ -114,7 +123,9 @@ def _fitting(query: Select[*tuple[Any, ...]], wanted: Filter, now: datetime) -> 
     if wanted.text:
         query = query.where(_TEXT.ilike(_pattern(wanted.text), escape="\\"))
     if wanted.overdue:
-        query = query.where(_R.due_at < now, _R.status.in_(_literal("undecided", UNDECIDED)))
+        query = query.where(
+            _R.due_at < bindparam("now", type_=_R.due_at.type), _R.status.in_(_literal("undecided", UNDECIDED))
+        )
     return query
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeAlias
 from uuid import UUID, uuid4
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -68,6 +68,11 @@ _SYSTEM = "vertice"
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+_DOCUMENT = select(ApvReview.version, ApvReview.document, ApvReview.form).where(
+    ApvReview.apv_code == bindparam("code")
+)
 
 
 def _binds(_review: Review, _decision: Decision) -> bool:
@@ -156,9 +161,8 @@ class ReviewStore:
 
         Raises UnknownError when there is none.
         """
-        query = select(ApvReview.version, ApvReview.document, ApvReview.form).where(ApvReview.apv_code == name)
-        async with self._database.read() as session:
-            row = (await session.execute(query)).first()
+        async with self._database.look() as connection:
+            row = (await connection.execute(_DOCUMENT, {"code": name})).first()
         if row is not None and row[1] is not None and row[2] == FORM:
             return row[0], row[1]
         review = await self.get(name)

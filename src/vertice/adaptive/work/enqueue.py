@@ -11,9 +11,10 @@ from vertice.adaptive.engine import APPLICATION
 from vertice.adaptive.projects.model import Scan
 from vertice.adaptive.serializer import JsonSerializer
 from vertice.adaptive.work.names import EXECUTIONS, SCANS, VERSION, decision_workflow, engine_url, scan_workflow
+from vertice.kernel import tracing
 from vertice.kernel.logging import get_logger
 
-__all__ = ["Enqueuer", "execution_options", "scan_options"]
+__all__ = ["Enqueuer", "engine_client", "execution_options", "scan_options"]
 
 
 def scan_options(scan: Scan) -> EnqueueOptions:
@@ -31,7 +32,7 @@ def scan_options(scan: Scan) -> EnqueueOptions:
 
 
 def execution_options(decision_id: UUID) -> EnqueueOptions:
-    """Return how a decision is put on its queue; its workflow takes the decision's id and 1. Twice is once."""
+    """Return how a decision is put on its queue; its workflow takes the decision's id, 1, its trace. Twice is once."""
     return {
         "workflow_name": "Executing.run",
         "class_name": "Executing",
@@ -43,17 +44,22 @@ def execution_options(decision_id: UUID) -> EnqueueOptions:
     }
 
 
+def engine_client(database_url: str, home: Path) -> DBOSClient:
+    """Return a hold on the workflows for a process that runs none; `destroy` gives its connections back."""
+    return DBOSClient(
+        system_database_url=engine_url(database_url, home),
+        serializer=JsonSerializer(),
+        application_name=APPLICATION,
+        lazy=True,
+        retry_connection_errors=False,
+    )
+
+
 class Enqueuer:
     """For processes that do no work themselves. What it cannot put on a queue, a worker's sweep will in a moment."""
 
     def __init__(self, database_url: str, home: Path) -> None:
-        self._client = DBOSClient(
-            system_database_url=engine_url(database_url, home),
-            serializer=JsonSerializer(),
-            application_name=APPLICATION,
-            lazy=True,
-            retry_connection_errors=False,
-        )
+        self._client = engine_client(database_url, home)
 
     async def enqueue_scan(self, scan: Scan) -> None:
         """Have the scan done as soon as a worker has room."""
@@ -61,7 +67,7 @@ class Enqueuer:
 
     async def enqueue_execution(self, decision_id: UUID) -> None:
         """Have the decision carried out as soon as a worker has room."""
-        await self._enqueue(execution_options(decision_id), str(decision_id), 1)
+        await self._enqueue(execution_options(decision_id), str(decision_id), 1, tracing.traceparent())
 
     async def close(self) -> None:
         """Give the connections back."""

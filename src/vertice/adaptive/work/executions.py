@@ -10,6 +10,7 @@ from dbos import DBOS, DBOSConfiguredInstance, SetEnqueueOptions, SetWorkflowID
 from vertice.adaptive.steps import Conduct, step
 from vertice.adaptive.work.bridge import Bridge
 from vertice.adaptive.work.names import EXECUTIONS, decision_workflow
+from vertice.kernel import tracing
 from vertice.kernel.errors import UnfinishedError, VerticeError
 
 __all__ = ["EXECUTING", "Decisions", "Executing", "ExecutionParts"]
@@ -59,17 +60,21 @@ class Executing(DBOSConfiguredInstance):
         return self.parts.conduct
 
     @DBOS.workflow(max_recovery_attempts=_ATTEMPTS)
-    def run(self, decision_id: str, attempt: int) -> None:
-        """Carry the decision out; what has to wait is tried again by a workflow of its own, which holds no place."""
+    def run(self, decision_id: str, attempt: int, traceparent: str = "") -> None:
+        """Carry the decision out; what has to wait is tried again by a workflow of its own, which holds no place.
+
+        `traceparent`: W3C trace context of the request in which it was decided.
+        """
         try:
-            self.carry_out(decision_id)
+            with tracing.continued(traceparent), tracing.span("execute", decision=decision_id, attempt=attempt):
+                self.carry_out(decision_id)
         except UnfinishedError as error:
             if attempt > len(_PAUSES):
                 self.give_up(decision_id, str(error))
                 return
             name = decision_workflow(UUID(decision_id), attempt + 1)
             with SetWorkflowID(name), SetEnqueueOptions(delay_seconds=_PAUSES[attempt - 1]):
-                DBOS.enqueue_workflow(EXECUTIONS, self.run, decision_id, attempt + 1)
+                DBOS.enqueue_workflow(EXECUTIONS, self.run, decision_id, attempt + 1, traceparent)
         except VerticeError as error:
             self.give_up(decision_id, str(error))
 

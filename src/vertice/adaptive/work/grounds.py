@@ -34,6 +34,7 @@ from vertice.adaptive.wargame.attack import Arena
 from vertice.adaptive.wargame.model import Probe
 from vertice.adaptive.wargame.snapshot import project_digest
 from vertice.adaptive.wargame.suite import Suite
+from vertice.adaptive.work.arena import GITHUB
 from vertice.kernel.codec import to_json
 from vertice.kernel.errors import InputError
 from vertice.kernel.uv import Uv
@@ -76,6 +77,8 @@ class RegisteredGround:
     probe_folders: tuple[Path, ...] = ()
     fetch: Fetch = no_fetch
     github: GitHubSettings | None = None
+    fought_in: str = "bwrap"
+    """Where wargames of GitHub's projects run: `bwrap` (here) or `github` (GitHub Actions)."""
     _grounds: OrderedDict[str, LocalGround] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -132,6 +135,7 @@ class RegisteredGround:
             project_id=str(project.id),
             scan=str(scan.id),
             asked_by=scan.requested_by,
+            arena=GITHUB if self.fought_in == GITHUB and project.kind is Kind.github else "",
         )
         ground = self._made(request)
         request = replace(request, wanted=ground.wanted(folder, project.id))
@@ -154,6 +158,10 @@ class RegisteredGround:
     def suite(self, request: Request) -> Suite:
         """Say how the project's tests are run."""
         return self._ground(request).suite(request)
+
+    def number(self, request: Request) -> str:
+        """Return a code for a wargame run that no other has."""
+        return self._ground(request).number(request)
 
     def conclude(self, request: Request, found: Found, proof: Proof) -> Proof:
         """Propose the change, sign the evidence, leave a review waiting."""

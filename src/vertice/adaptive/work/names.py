@@ -13,6 +13,7 @@ __all__ = [
     "SCANS",
     "VERSION",
     "WARGAMES",
+    "WORKFLOWS",
     "decision_workflow",
     "engine_url",
     "mend_workflow",
@@ -29,6 +30,9 @@ and the next scan begins anew.
 
 SCANS, HEALS, WARGAMES, EXECUTIONS = "scans", "heals", "wargames", "executions"
 """Queues. A heal mostly waits for its wargames, so heals have a queue of their own that holds up no scan."""
+
+WORKFLOWS = "github.workflows"
+"""Where in the outbox the runs of our GitHub workflow wait that ended, for a worker to get their results."""
 
 
 def scan_workflow(scan_id: UUID) -> str:

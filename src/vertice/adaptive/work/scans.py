@@ -8,7 +8,7 @@ that failed is not told again, its place is taken by one of another name.
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from vertice.adaptive.projects.scans import Looked, ScanStore
 from vertice.adaptive.steps import Conduct, step
 from vertice.adaptive.work.bridge import Bridge
 from vertice.adaptive.work.names import HEALS, mend_workflow
+from vertice.kernel import tracing
 from vertice.kernel.errors import VerticeError
 
 __all__ = ["SCANNING", "ScanParts", "Scanning", "Survey"]
@@ -73,17 +74,23 @@ class Scanning(DBOSConfiguredInstance):
             begun = self.begin(scan_id)
             if begun is None:
                 return
-            scan, project = begun
-            commit = self.look(scan, project)
-            if not scan.heal:
-                self.finish(scan_id, "")
-                return
-            request = self.ask(scan, project, commit)
+            scan, project, traceparent = begun
+            with tracing.continued(traceparent), tracing.span("scan", project=project.name, scan=scan_id):
+                request = self._scan(scan, project)
         except VerticeError as error:
             self.fail(scan_id, str(error))
             return
-        with SetWorkflowID(mend_workflow(scan.id)), SetEnqueueOptions(priority=scan.priority):
-            DBOS.enqueue_workflow(HEALS, self.mend, scan_id, request)
+        if request is not None:
+            with SetWorkflowID(mend_workflow(scan.id)), SetEnqueueOptions(priority=scan.priority):
+                DBOS.enqueue_workflow(HEALS, self.mend, scan_id, request)
+
+    def _scan(self, scan: Scan, project: Project) -> Request | None:
+        """Return what is to be healed, None when that was not asked for."""
+        commit = self.look(scan, project)
+        if scan.heal:
+            return self.ask(scan, project, commit)
+        self.finish(str(scan.id), "")
+        return None
 
     @DBOS.workflow(max_recovery_attempts=_ATTEMPTS)
     def mend(self, scan_id: str, request: Request) -> None:
@@ -98,9 +105,10 @@ class Scanning(DBOSConfiguredInstance):
         self.finish(scan_id, _summary(healed))
 
     @step
-    def begin(self, scan_id: str) -> tuple[Scan, Project] | None:
-        """Say that work has begun; None when the scan has ended already."""
-        return self.parts.bridge.wait(self.parts.store.begin(UUID(scan_id)))
+    def begin(self, scan_id: str) -> tuple[Scan, Project, str] | None:
+        """Say that work has begun, and return the trace it belongs to; None when the scan has ended already."""
+        begun = self.parts.bridge.wait(self.parts.store.begin(UUID(scan_id)))
+        return None if begun is None else (*begun, self.parts.bridge.wait(self.parts.store.traceparent(UUID(scan_id))))
 
     @step
     def look(self, scan: Scan, project: Project) -> str:
@@ -116,7 +124,7 @@ class Scanning(DBOSConfiguredInstance):
         earlier = DBOS.get_workflow_status(heal_id(request))
         if earlier is not None and earlier.status in _LOST:
             request = self.parts.survey.ask(scan, project, commit, again=str(scan.id))
-        return request
+        return replace(request, traceparent=tracing.traceparent())
 
     @step
     def finish(self, scan_id: str, detail: str) -> None:

@@ -20,13 +20,16 @@ from vertice.adaptive.gate import Gate
 from vertice.adaptive.pipeline import HEAL, Ground, Parts
 from vertice.adaptive.projects.scans import ScanStore
 from vertice.adaptive.projects.store import ProjectStore
+from vertice.adaptive.trial import TRIALS, Outside, TrialParts
 from vertice.adaptive.wargame.attack import Arena
 from vertice.adaptive.wargame.environment import Environments
+from vertice.adaptive.work.arena import GITHUB
 from vertice.adaptive.work.bridge import Bridge
 from vertice.adaptive.work.conduct import WorkerConduct
 from vertice.adaptive.work.executions import EXECUTING, Decisions, ExecutionParts
 from vertice.adaptive.work.members import Members, executor_name
 from vertice.adaptive.work.names import EXECUTIONS, HEALS, SCANS, VERSION, WARGAMES, engine_url
+from vertice.adaptive.work.news import Telegraph
 from vertice.adaptive.work.progress import Progress
 from vertice.adaptive.work.scans import SCANNING, ScanParts, Survey
 from vertice.adaptive.work.sweep import Sweep
@@ -39,6 +42,8 @@ __all__ = ["Tools", "Work", "WorkSettings"]
 
 _HEALS_AT_ONCE = 16
 _EXECUTIONS_AT_ONCE = 8
+_TRIALS_AT_ONCE = 16
+"""Of wargames outside, which take a thread each; what runs here beside them is bounded by the gate."""
 _HAND_BACK_SECONDS = 5.0
 _TIDY_SECONDS = 3600.0
 _DRAIN_SECONDS = 2.0
@@ -54,6 +59,8 @@ class WorkSettings:
     """Wargames that one process runs at once; 0: half as many as it has cores, at least one."""
     wargames_everywhere: int | None = None
     """Wargames that all processes together run at once, None for no limit."""
+    arena: str = "bwrap"
+    """`github`: wargames of GitHub's projects run on GitHub Actions, and many of them wait at once."""
     proves: bool = True
     """False: this process scans and carries decisions out, but runs no heal and no wargame."""
     pauses: tuple[float, ...] = (2.0, 10.0, 30.0)
@@ -63,13 +70,16 @@ class WorkSettings:
     """A worker that was not seen for so long is dead, and its work is taken over."""
     sweep_seconds: float = 2.0
     poll_seconds: float = 0.5
+    look_seconds: float = 300.0
+    """Between two looks at a wargame on GitHub Actions of which nobody has told anything."""
     grace_seconds: float = 25.0
     """How long a stop waits for the steps that run."""
 
     @property
     def wargames_here(self) -> int:
-        """Wargames that this process runs at once."""
-        return self.wargames or max(1, len(os.sched_getaffinity(0)) // 2)
+        """Wargames that this process runs at once, or waits for."""
+        own = self.wargames or max(1, len(os.sched_getaffinity(0)) // 2)
+        return max(own, _TRIALS_AT_ONCE) if self.arena == GITHUB else own
 
     @property
     def embedded(self) -> bool:
@@ -88,6 +98,8 @@ class Tools:
     projects: ProjectStore
     scans: ScanStore
     decisions: Decisions
+    outside: Outside | None = None
+    """The arena on GitHub Actions, where it can be reached."""
     tidy: Callable[[], object] = lambda: None
     """Removes from this machine's disk what is needed no more; called now and then."""
 
@@ -100,6 +112,7 @@ class Work:
         self.lost = asyncio.Event()
         """Set when the others took this process for dead: it works no more, and has to be started anew."""
         self._settings = settings
+        self._database = database
         self._tools = tools
         self._members = Members(database, self.executor, dead_after=timedelta(seconds=settings.dead_seconds))
         self._conduct = WorkerConduct(settings.pauses)
@@ -159,7 +172,20 @@ class Work:
     def _give_parts(self, bridge: Bridge) -> None:
         tools, conduct = self._tools, self._conduct
         gate = Gate(len(os.sched_getaffinity(0)))
-        HEAL.parts = Parts(tools.ground, tools.environments, tools.arena, gate, self._progress, conduct, queue=WARGAMES)
+        telegraph = Telegraph(bridge, self._database)
+        HEAL.parts = Parts(
+            tools.ground,
+            tools.environments,
+            tools.arena,
+            gate,
+            self._progress,
+            conduct,
+            queue=WARGAMES,
+            announce=telegraph.remedy,
+        )
+        TRIALS.parts = TrialParts(
+            tools.outside, self._progress, telegraph.wargame, conduct, look_seconds=self._settings.look_seconds
+        )
         SCANNING.parts = ScanParts(tools.survey, tools.scans, bridge, conduct)
         EXECUTING.parts = ExecutionParts(tools.decisions, bridge, conduct)
 

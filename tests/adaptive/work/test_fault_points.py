@@ -1,0 +1,223 @@
+"""A decision is stored first and carried out after, exactly once, whatever befalls between any two steps.
+
+Every point between the steps is found by a run that nothing befalls; then, for each of them, the same run is killed
+there, and another process goes on.
+"""
+
+import asyncio
+import hashlib
+import json
+import runpy
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import psycopg
+import pytest
+import pytest_asyncio
+from sqlalchemy import make_url, select
+
+from tests import outside
+from tests.adaptive.work.deciding import CODE, SUSPENDED
+from tests.machine import ROOT, commit, git
+from tests.servers import Postgres, RabbitMq, Server
+from vertice.adaptive.execution.forges import propose
+from vertice.adaptive.review.model import Action, DecisionState, Status
+from vertice.adaptive.review.store import ReviewStore
+from vertice.kernel.bus.events import since
+from vertice.kernel.bus.tables import OutboxRow
+from vertice.kernel.database import Database, upgrade
+
+pytestmark = pytest.mark.slow
+
+SAMPLES = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "review" / "samples.py")))
+QUEUES = ("hitl.review_request", "hitl.decision")
+
+Point = tuple[str, int]
+
+
+@dataclass
+class Stage:
+    """A project with a review that waits, its database and broker, and a program that plays on it."""
+
+    folder: Path
+    url: str
+    rabbitmq: str
+    program: "subprocess.Popen[str]"
+
+    @property
+    def live(self) -> Path:
+        return self.folder / "live"
+
+    @property
+    def repo(self) -> Path:
+        return self.live / "repo"
+
+    async def prepare(self) -> None:
+        """Leave a review waiting, with a real branch and real evidence to decide on."""
+        self.repo.mkdir(parents=True)
+        (self.repo / "requirements.txt").write_text(SAMPLES.BEFORE)
+        commit(self.repo)
+        home = self.live / "home"
+        evidence = home / "evidence" / "WAR-20261121-001.json"
+        evidence.parent.mkdir(parents=True, exist_ok=True)
+        evidence.write_text("{}")
+        remedy = SAMPLES.a_remedy(apvs=(CODE,))
+        proposal = propose(self.repo, remedy, code=CODE, message="Fix it", home=home)
+        await upgrade(self.url)
+        async with Database.open(self.url) as database:
+            await ReviewStore(database, home=home).create(
+                SAMPLES.a_new_review(
+                    remedy=remedy,
+                    root=str(self.repo),
+                    proposal=proposal,
+                    evidence_digest=hashlib.sha256(evidence.read_bytes()).hexdigest(),
+                    evidence_path=evidence,
+                )
+            )
+        assert await self.play("work") == 0  # the engine's tables are made, the review is told of
+        await self.drained()
+
+    async def play(self, role: str, at: Point | None = None, befalls: str = "die") -> int:
+        """Let a process decide, or work until nothing waits; return its exit code."""
+        order = {"role": role, "at": at, "befalls": befalls, "url": self.url, "rabbitmq": self.rabbitmq}
+        order |= {"folder": str(self.live), "log": str(self.folder / "log")}
+        assert self.program.stdin is not None
+        assert self.program.stdout is not None
+        print(json.dumps(order), file=self.program.stdin, flush=True)
+        return int(await asyncio.to_thread(self.program.stdout.readline))
+
+    def points(self) -> list[Point]:
+        """Return what was passed since the last `restore`."""
+        lines = (self.live / "passed").read_text().splitlines()
+        return [(name, number) for name, number in map(json.loads, lines)]
+
+    def save(self, name: str) -> None:
+        shutil.copytree(self.live, self.folder / name, symlinks=True)
+        if self.url.startswith("postgresql"):
+            self._administer(f"CREATE DATABASE {self._name}_{name} TEMPLATE {self._name}")
+
+    def restore(self, name: str) -> None:
+        shutil.rmtree(self.live)
+        shutil.copytree(self.folder / name, self.live, symlinks=True)
+        (self.live / "passed").unlink(missing_ok=True)
+        if self.url.startswith("postgresql"):
+            self._administer(f"DROP DATABASE {self._name} WITH (FORCE)")
+            self._administer(f"CREATE DATABASE {self._name} TEMPLATE {self._name}_{name}")
+
+    def forget(self, name: str) -> None:
+        if self.url.startswith("postgresql"):
+            self._administer(f"DROP DATABASE IF EXISTS {self._name}_{name} WITH (FORCE)")
+
+    @property
+    def _name(self) -> str:
+        return make_url(self.url).database or ""
+
+    def _administer(self, statement: str) -> None:
+        place = make_url(self.url).set(drivername="postgresql", database="postgres")
+        with psycopg.connect(place.render_as_string(hide_password=False), autocommit=True) as connection:
+            connection.execute(statement)
+
+    async def drained(self) -> list[str]:
+        """Take what is in the queues, and return the ids."""
+        return [
+            message.message_id or ""
+            for queue in QUEUES
+            for message in await outside.drain(self.rabbitmq, queue, await outside.depth(self.rabbitmq, queue))
+        ]
+
+    async def wrong(self) -> list[str]:
+        """Say what is not as if nothing had befallen."""
+        async with Database.open(self.url) as database:
+            store = ReviewStore(database, home=self.live / "home")
+            review, report = await store.get(CODE), await store.verify()
+            async with database.read() as session:
+                told = {
+                    channel: [event.type for event in await since(session, {channel: 0}, limit=100)]
+                    for channel in ("decisions", f"review:{CODE}")
+                }
+                sent = (
+                    await session.scalars(
+                        select(OutboxRow).where(OutboxRow.destination == "hitl.decision").order_by(OutboxRow.seq)
+                    )
+                ).all()
+        got = await self.drained()
+        facts = {
+            "merges": (git(self.repo, "rev-list", "--count", "--merges", "main"), "1"),
+            "merged file": (git(self.repo, "show", "main:requirements.txt"), SAMPLES.AFTER.strip()),
+            "working tree": ((self.repo / "requirements.txt").read_text(), SAMPLES.AFTER),
+            "status of git": (git(self.repo, "status", "--porcelain"), ""),
+            "review": (review.status, Status.approved),
+            "decisions": (
+                [(made.state, made.action) for made in review.decisions],
+                [(DecisionState.done, Action.pr_merged)],
+            ),
+            "audit": ((report.ok, report.why), (True, "")),
+            "decisions told": (told["decisions"], ["decision_made", "decision_carried_out"]),
+            "review told": (told[f"review:{CODE}"][1:], ["decision_made", "decision_carried_out"]),
+            "messages": (
+                [row.type for row in sent],
+                ["dev.vertice.decision.made", "dev.vertice.decision.carried_out"],
+            ),
+            "messages at the broker": (list(dict.fromkeys(got)), [row.id for row in sent]),
+        }
+        return [f"{name}: {found!r} is not {wanted!r}" for name, (found, wanted) in facts.items() if found != wanted]
+
+
+@pytest.fixture
+def program() -> Iterator["subprocess.Popen[str]"]:
+    command = [sys.executable, "-m", "tests.adaptive.work.deciding"]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+        process.wait(30)
+
+
+@pytest_asyncio.fixture
+async def stage(database_url: str, rabbitmq_url: str, tmp_path: Path, program) -> AsyncIterator[Stage]:
+    url = database_url if database_url.startswith("postgresql") else f"sqlite+aiosqlite:///{tmp_path}/live/home/vertice.db"
+    stage = Stage(tmp_path, url, rabbitmq_url, program)
+    await stage.prepare()
+    stage.save("waiting")
+    yield stage
+    for name in ("waiting", "decided"):
+        stage.forget(name)
+
+
+async def test_killed_at_any_point_of_deciding(stage: Stage) -> None:
+    """Whoever asked had no answer and asks again; the decision is there once."""
+    stage.restore("waiting")
+    assert await stage.play("decide") == 0
+    points = stage.points()
+    assert {name for name, _ in points} >= {"before the change's commit", "after the anchor", "before the queue"}
+    broken = []
+    for point in points:
+        stage.restore("waiting")
+        assert await stage.play("decide", point) == -signal.SIGKILL, point
+        assert await stage.play("decide") == 0, point
+        assert await stage.play("work") == 0, point
+        broken += [f"{point}: {what}" for what in await stage.wrong()]
+    assert not broken
+
+
+async def test_killed_at_any_point_of_carrying_out(stage: Stage) -> None:
+    stage.restore("waiting")
+    assert await stage.play("decide") == 0
+    stage.save("decided")
+    stage.restore("decided")
+    assert await stage.play("work") == 0
+    assert await stage.wrong() == []
+    points = stage.points()
+    broken = []
+    for point in points:
+        stage.restore("decided")
+        assert await stage.play("work", point) == -signal.SIGKILL, point
+        assert await stage.play("work") == 0, point
+        broken += [f"{point}: {what}" for what in await stage.wrong()]
+    assert not broken
