@@ -1,8 +1,8 @@
 """A process that decides on a review, or carries decisions out, and that something befalls between two steps.
 
 It reads one order in JSON a line, forks a process that does it, and says how that one ended: what is slow to import is
-imported once. A *point* is a step that reads or writes outside the process, before it and after it; all passings are
-noted in `passed`, so that the next orders can name each of them.
+imported once. A *point* lies before or after a step that writes outside the process (one that only reads leaves all as
+the step before it did); every passing is noted in `passed`, so that the next orders can name each of them.
 """
 
 import asyncio
@@ -64,6 +64,8 @@ TOO_LATE = 4
 SUSPENDED = ("reached", "go on")
 """Files: a process that is told to wait at a point makes the first, and goes on when there is the second."""
 _SECONDS = 60
+_WRITING = frozenset({"init", "read-tree", "update-index", "write-tree", "hash-object", "commit-tree", "update-ref"})
+"""Commands of git that leave something on the disk."""
 
 
 @dataclass
@@ -121,12 +123,16 @@ class Points:
 
     def lay(self) -> None:
         """Put them between the steps from a decision to its outcome."""
-        self.around(Git, "run", lambda _, command, *__: f"git {command}")
+        self.around(
+            Git, "run", lambda _, command, *__: f"git {command}", counts=lambda _, command, *__: command in _WRITING
+        )
         self.around(checkout, "write_atomic", lambda *_: "a file of the project")
         self.around(WriteSession, "commit", lambda *_: "the change's commit", counts=_changes)
         self.around(Anchor, "advance", lambda *_: "the anchor")
         self.around(DBOSClient, "enqueue", lambda *_: "the queue")
-        self.around(SystemDatabase, "start_queued_workflows", lambda *_: "the claim", effect=lambda found: bool(found[0]))
+        self.around(
+            SystemDatabase, "start_queued_workflows", lambda *_: "the claim", effect=lambda found: bool(found[0])
+        )
         self.around(SystemDatabase, "record_operation_result", lambda *_: "the step's result")
         self.around(SystemDatabase, "update_workflow_outcome", lambda *_: "the workflow's end")
         self.around(RabbitPublisher, "publish", lambda *_: "a message")

@@ -7,25 +7,41 @@ processes, a line each; what is held up waits for another file to appear.
 import asyncio
 import contextlib
 import hashlib
+import inspect
 import json
 import os
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
+from pydantic import SecretStr
+
 from tests.adaptive.world import Event, World, a_request, an_apv
-from vertice.adaptive.model import Found, Proof, Request
-from vertice.adaptive.projects.model import DocumentKind, Feed, Project, Scan
+from vertice.adaptive.execution.github_client import Access
+from vertice.adaptive.messages.queues import SOURCE, WARGAMING_RESULTS
+from vertice.adaptive.model import Found, Plan, Proof, Request
+from vertice.adaptive.pipeline import HEAL
+from vertice.adaptive.projects.model import DocumentKind, Feed, Kind, Project, Scan
 from vertice.adaptive.projects.scans import Looked, ScanStore
 from vertice.adaptive.projects.store import ProjectStore
+from vertice.adaptive.remedy.model import Edit, Remedy
 from vertice.adaptive.triage.model import Apv
+from vertice.adaptive.trial import TRIALS
 from vertice.adaptive.wargame.model import Probe
+from vertice.adaptive.work.arena import GitHubArena, Telling, results, workflows
+from vertice.adaptive.work.enqueue import engine_client
+from vertice.adaptive.work.names import WORKFLOWS
 from vertice.adaptive.work.worker import Tools, Work, WorkSettings
+from vertice.kernel import tracing
+from vertice.kernel.bus.inbox import Inbox
+from vertice.kernel.bus.message import InProcess
+from vertice.kernel.bus.relay import Relay
 from vertice.kernel.database import Database, WriteSession
 from vertice.kernel.errors import InputError, UnfinishedError
 
@@ -63,6 +79,9 @@ class Diary:
 class Registered(World):
     """A made-up world whose projects are registered. Findings of a project named `urgent` are."""
 
+    commit: str = ""
+    """Of the repositories among them."""
+
     def look(self, project: Project) -> Looked:
         self._happens("look", project.name)
         apvs = tuple(replace(an_apv(package), code=f"APV-{project.name}-{package}") for package in self.fixed)
@@ -80,16 +99,31 @@ class Registered(World):
 
     def conclude(self, request: Request, found: Found, proof: Proof) -> Proof:
         concluded = super().conclude(request, found, proof)
+        venue = (proof.venue.run, proof.venue.arena) if proof.venue else ()
+        self._happens("judged", proof.verdict.word, *venue, *proof.verdict.reasons[:1])
         self._happens("concluded", _name(request))
         return concluded
 
     def ask(self, scan: Scan, project: Project, commit: str, *, again: str = "") -> Request:
         digest = hashlib.sha256(f"{project.id}{again}".encode()).hexdigest()
-        return a_request(digest=digest, project=project.location, project_id=str(project.id), scan=str(scan.id))
+        request = a_request(digest=digest, project=project.location, project_id=str(project.id), scan=str(scan.id))
+        if project.kind is Kind.path:
+            return request
+        more = {"project": "/checkouts", "key": project.known_as, "commit": self.commit, "arena": "github"}
+        return replace(request, name="shop", **more)
+
+    def plan(self, request: Request, apvs: tuple[Apv, ...], refuted: frozenset[tuple[str, str]]) -> Plan:
+        planned = super().plan(request, apvs, refuted)
+        return replace(planned, remedies=tuple(map(_with_edit, planned.remedies)))
 
 
 def _name(request: Request) -> str:
     return Path(request.project).name
+
+
+def _with_edit(remedy: Remedy) -> Remedy:
+    before, after = ("\n".join([*lock.requirements, ""]) for lock in (remedy.before, remedy.after))
+    return replace(remedy, edits=(Edit(remedy.manifest, before, after),))
 
 
 @dataclass
@@ -135,12 +169,74 @@ class Hook:
                 raise UnfinishedError("the disk is full", where="made-up")
 
 
+@dataclass
+class Dying:
+    """Lets the process die, as by kill -9, when the thing named `at` is done and before that is noted; once."""
+
+    diary: Diary
+    at: str = ""
+
+    def after(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        if inspect.iscoroutinefunction(function):
+
+            async def later(*args: Any, **more: Any) -> Any:
+                return self._dead(name, await function(*args, **more))
+
+            return later
+        return lambda *args, **more: self._dead(name, function(*args, **more))
+
+    def _dead(self, name: str, done: Any) -> Any:
+        if name == self.at and ("died", name) not in [event for _, event in self.diary.lines]:
+            self.diary.note("died", name)
+            os._exit(9)
+        return done
+
+
+@dataclass
+class Mortal:
+    """The arena on GitHub of a process that may die."""
+
+    arena: GitHubArena
+    dying: Dying
+
+    def __getattr__(self, name: str) -> Any:
+        return self.dying.after(name, getattr(self.arena, name))
+
+
+@contextlib.asynccontextmanager
+async def messages(config: dict, database: Database, dying: Dying) -> AsyncIterator[None]:
+    """Let messages go where they are taken, in this process."""
+    if "github" not in config:
+        yield
+        return
+    inbox = Inbox(database)
+    telling = Telling(engine_client(config["url"], Path(config["home"])))
+    subscription = results(dying.after("tell", telling.__call__))
+    takers = {
+        WORKFLOWS: dying.after("collect", workflows(database, _access(config))),
+        WARGAMING_RESULTS.name: inbox.taker(subscription),
+    }
+    relay = Relay(database, InProcess(takers), source=SOURCE, poll=0.1)
+    running = asyncio.create_task(relay.run())
+    yield
+    relay.stop()
+    await running
+
+
+def _access(config: dict) -> Access:
+    return Access(SecretStr("github_pat_test"), base_url=config["github"]["url"], seconds=10.0)
+
+
 async def run(config: dict) -> None:
     folder = Path(config["folder"])
     diary = Diary(folder)
     hook = Hook(diary, config.get("hold", ()), config.get("fail", ()), config.get("slow", 0.0))
     fixed = {name: tuple(versions) for name, versions in config.get("fixed", {"a": ["2"]}).items()}
-    world = Registered(folder / "made-up", fixed=fixed, hook=hook)
+    github = config.get("github", {})
+    dying = Dying(diary, config.get("die", ""))
+    world = Registered(folder / "made-up", fixed=fixed, hook=hook, commit=github.get("commit", ""))
+    if endpoint := config.get("traces"):
+        tracing.configure(endpoint=endpoint, service="vertice-worker", version="1", environment="development")
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -153,6 +249,7 @@ async def run(config: dict) -> None:
             ProjectStore(database, audit=no_audit),
             ScanStore(database),
             FileDecisions(folder / "decisions", diary),
+            outside=Mortal(GitHubArena(_access(config)), dying) if github else None,
         )
         quick = {"beat_seconds": 0.3, "dead_seconds": 4.0, "sweep_seconds": 0.3, "poll_seconds": 0.1}
         settings = WorkSettings(
@@ -160,13 +257,17 @@ async def run(config: dict) -> None:
         )
         work = Work(settings, database, tools)
         await work.start()
+        HEAL.parts = replace(HEAL.parts, announce=dying.after("announce", HEAL.parts.announce))
+        TRIALS.parts = replace(TRIALS.parts, announce=dying.after("request", TRIALS.parts.announce))
         diary.note("started", work.executor)
         waits = [asyncio.create_task(event.wait()) for event in (stopping, work.lost)]
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        async with messages(config, database, dying):
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         if work.lost.is_set():
             diary.note("lost", work.executor)
             os._exit(3)
         await work.stop()
+        await asyncio.to_thread(tracing.stop)
         diary.note("stopped", work.executor)
     sys.stderr.flush()
     os._exit(0)

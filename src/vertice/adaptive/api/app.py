@@ -3,15 +3,18 @@
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, WebSocket
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
 
 from vertice.adaptive.api import decisions, live, overview, projects, records, reviews, webhooks
 from vertice.adaptive.api.access import count_logins
 from vertice.adaptive.api.console import mount_console
 from vertice.adaptive.api.openapi import ABOUT, TAGS, VERSION, describe, operation_id
 from vertice.adaptive.api.service import Service
+from vertice.adaptive.messages.document import asyncapi_document
 from vertice.kernel import tracing
 from vertice.kernel.auth import http as login
 from vertice.kernel.auth.authenticator import Authenticator
@@ -81,6 +84,7 @@ def make_app(parts: Parts) -> FastAPI:
     app.include_router(login.router("/hitl"), dependencies=[Depends(count_logins)])
     if settings.websocket_enabled:
         _add_socket(app, parts)
+    _add_messages(app)
     mount_console(app)
     return app
 
@@ -127,6 +131,18 @@ def _add_middleware(app: FastAPI, parts: Parts) -> None:
     app.add_middleware(AccessLogMiddleware, quiet=_QUIET)
     app.add_middleware(RequestIdMiddleware)
     app.add_middleware(ProxyMiddleware, proxies=TrustedProxies(settings.trusted_proxies))
+
+
+def _add_messages(app: FastAPI) -> None:
+    described = asyncapi_document().encode()
+
+    @app.get("/hitl/asyncapi.json", tags=["messages"], response_class=Response, responses={200: _JSON})
+    async def show_messages() -> Response:
+        """Describe the messages on RabbitMQ (AsyncAPI)."""
+        return Response(described, media_type="application/json")
+
+
+_JSON: dict[str, Any] = {"content": {"application/json": {"schema": {"type": "object"}}}, "description": "AsyncAPI 3"}
 
 
 def _add_socket(app: FastAPI, parts: Parts) -> None:

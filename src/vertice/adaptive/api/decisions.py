@@ -10,14 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from vertice.adaptive.api import answers
 from vertice.adaptive.api.access import Deciding, Reading
-from vertice.adaptive.api.reviews import CodePath, Matching, filter_of
+from vertice.adaptive.api.listing import FILTERS, listing
+from vertice.adaptive.api.reviews import CodePath, Matching
 from vertice.adaptive.api.service import Service, reviewer_of
 from vertice.adaptive.execution.carry_out import standing_of
 from vertice.adaptive.review import records
 from vertice.adaptive.review.decide import MAX_TEXT, MIN_JUSTIFICATION, ConflictError, Standing
 from vertice.adaptive.review.documents import DecisionDocument, decision_document, review_document
 from vertice.adaptive.review.model import Decision, DecisionKind, DecisionRecord, DecisionState, Review
-from vertice.adaptive.review.queue import Filter, Order, page
+from vertice.adaptive.review.queue import Order, page
 from vertice.adaptive.review.rules import facts_of, low_risk, permit
 from vertice.kernel.auth.model import Principal
 from vertice.kernel.errors import VerticeError
@@ -192,15 +193,15 @@ def _add_bulk(routes: APIRouter, service: Service) -> None:
         "/decisions/bulk",
         response_model=BulkOutcomes,
         responses=responses(401, 403, 422),
+        openapi_extra={"parameters": FILTERS},
     )
-    async def decide_many(
-        said: BulkDecision, principal: Deciding, wanted: Annotated[Filter, Depends(filter_of)]
-    ) -> Response:
+    async def decide_many(request: Request, said: BulkDecision, principal: Deciding) -> Response:
         """Decide on every review of low risk (see docs/policy.md) that fits the query, each by itself.
 
         A review that is not of low risk, or that policy or its state does not let you decide so, is left, with the
         reason. Each decision is recorded and audited as if it had been made alone.
         """
+        wanted, _, _ = listing(request)
         async with service.database.read() as session:
             found, cursor = await page(session, wanted, Order.priority, PageRequest(_BULK), now=service.clock())
         codes = set(said.codes)

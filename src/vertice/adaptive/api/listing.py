@@ -17,7 +17,7 @@ from vertice.adaptive.review.queue import Filter, Order
 from vertice.adaptive.wargame.model import VerdictWord
 from vertice.kernel.http.pages import DEFAULT_LIMIT, MAX_LIMIT, PageRequest
 
-__all__ = ["PARAMETERS", "Listing", "listing"]
+__all__ = ["FILTERS", "PARAMETERS", "Listing", "listing"]
 
 _MAX_CURSOR = 2048
 _LISTS = frozenset({"status", "severity", "verdict"})
@@ -99,3 +99,5 @@ def _parameters() -> list[dict[str, Any]]:
 
 PARAMETERS = _parameters()
 """Of the OpenAPI document."""
+FILTERS = [one for one in PARAMETERS if one["name"] not in {"sort", "limit", "cursor"}]
+"""Those that say what has to fit."""

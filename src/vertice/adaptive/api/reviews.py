@@ -4,22 +4,21 @@ from datetime import datetime
 from typing import Annotated, ClassVar
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from vertice.adaptive.advisories.model import Severity
 from vertice.adaptive.api import answers
 from vertice.adaptive.api.access import Leading, Reading, Writing
+from vertice.adaptive.api.listing import PARAMETERS, listing
 from vertice.adaptive.api.service import Service, reviewer_of
 from vertice.adaptive.review.decide import MAX_TEXT
 from vertice.adaptive.review.documents import ReviewDocument, Summary, review_document
-from vertice.adaptive.review.model import Comment, DecisionKind, Reviewer, Status
-from vertice.adaptive.review.queue import Filter, Order, page
+from vertice.adaptive.review.model import Comment, DecisionKind, Reviewer
+from vertice.adaptive.review.queue import page
 from vertice.adaptive.review.rules import NeedsSecond, Refused, facts_of, low_risk, may_decide
-from vertice.adaptive.wargame.model import VerdictWord
 from vertice.kernel.auth.model import ForbiddenError, Principal, Role
 from vertice.kernel.http.etag import IfMatch, if_match, not_modified
-from vertice.kernel.http.pages import Page, PageRequest, page_request
+from vertice.kernel.http.pages import Page
 from vertice.kernel.http.problem import responses
 
 __all__ = [
@@ -31,7 +30,6 @@ __all__ = [
     "NewComment",
     "Option",
     "Options",
-    "filter_of",
     "router",
 ]
 
@@ -91,23 +89,6 @@ class Options(BaseModel):
     low_risk_reason: str
 
 
-async def filter_of(
-    status: Annotated[frozenset[Status], Query(description="Any of these.")] = frozenset(),
-    severity: Annotated[frozenset[Severity], Query(description="Any of these.")] = frozenset(),
-    verdict: Annotated[frozenset[VerdictWord], Query(description="Any of these.")] = frozenset(),
-    project: Annotated[str, Query(max_length=200, description="Name or id.")] = "",
-    package: Annotated[str, Query(max_length=100, description="Normalised name.")] = "",
-    cve: Annotated[str, Query(max_length=50)] = "",
-    assignee: Annotated[str, Query(max_length=200, description="Id of a login; `none`: nobody has it.")] = "",
-    q: Annotated[
-        str, Query(max_length=200, description="Somewhere in code, CVE, package, project or summary; no wildcards.")
-    ] = "",
-    overdue: Annotated[bool, Query(description="Only those whose time limit has passed.")] = False,
-) -> Filter:
-    """Return what the query asks for: a FastAPI dependency."""
-    return Filter(status, severity, verdict, project, package, cve, assignee, q, overdue)
-
-
 def router(service: Service) -> APIRouter:
     """Return the routes."""
     routes = APIRouter(prefix="/hitl/reviews", tags=["reviews"])
@@ -119,15 +100,15 @@ def router(service: Service) -> APIRouter:
 
 
 def _add_list(routes: APIRouter, service: Service) -> None:
-    @routes.get("", response_model=Page[Summary], responses={200: answers.sends("Link"), **responses(401, 403, 422)})
-    async def list_reviews(
-        request: Request,
-        _: Reading,
-        wanted: Annotated[Filter, Depends(filter_of)],
-        which: Annotated[PageRequest, Depends(page_request)],
-        sort: Order = Order.priority,
-    ) -> Response:
+    @routes.get(
+        "",
+        response_model=Page[Summary],
+        responses={200: answers.sends("Link"), **responses(401, 403, 422)},
+        openapi_extra={"parameters": PARAMETERS},
+    )
+    async def list_reviews(request: Request, _: Reading) -> Response:
         """List the reviews that fit, the most urgent first."""
+        wanted, sort, which = listing(request)
         async with service.database.look() as session:
             items, cursor = await page(session, wanted, sort, which, now=service.clock())
         return answers.lines(request, [item.text for item in items], cursor)
