@@ -54,8 +54,9 @@ function request()
   return wrk.format(nil, codes[n])
 end
 function done(summary, latency, requests)
+  local e = summary.errors
   io.write(string.format("RESULT %d %d %f %f %f %f\\n", summary.requests,
-    summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout,
+    e.status + e.connect + e.read + e.write + e.timeout,
     summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(95) / 1e3, latency:percentile(99) / 1e3))
 end
 """
@@ -101,7 +102,7 @@ async def seed(url: str, count: int) -> None:
                         "published_at": at - timedelta(days=2),
                         "line": line.replace(new.apvs[0].code, code),
                         "document": document.replace(new.apvs[0].code, code),
-                    }  # fmt: skip
+                    }
                 )
                 apvs.append(
                     {
@@ -113,7 +114,7 @@ async def seed(url: str, count: int) -> None:
                         "package_name": f"package-{number % 500}",
                         "package_version": "1.0",
                         "summary": "full_load runs code",
-                    }  # fmt: skip
+                    }
                 )
             async with database.write() as session:
                 await session.execute(insert(ApvReview), reviews)
@@ -194,7 +195,7 @@ def memory(pid: int) -> None:
             print(f"  memory of API process {one}: {int(found[1]) / 1024:.0f} MiB")
 
 
-def same_queries(url: str, base: str, bearer: str, folder: Path) -> None:
+def same_queries(base: str, bearer: str, folder: Path) -> None:
     """Write down the one query and the bytes of each endpoint, for the bare peer."""
     headers = {"Authorization": f"Bearer {bearer}"}
     detail = "/hitl/reviews/APV-20260101-050000"
@@ -207,18 +208,17 @@ def same_queries(url: str, base: str, bearer: str, folder: Path) -> None:
     query = query.order_by(ApvReview.priority, ApvReview.apv_code).limit(51)
     compiled = {"dialect": postgresql.dialect(), "compile_kwargs": {"literal_binds": True}}
     (folder / "list.sql").write_text(str(query.compile(**compiled)))
-    one = select(ApvReview.version, ApvReview.document, ApvReview.form).where(ApvReview.apv_code == "APV-20260101-050000")
-    (folder / "detail.sql").write_text(str(one.compile(**compiled)))
+    (folder / "detail.sql").write_text("SELECT version, document, form FROM apv_reviews WHERE apv_code = :code")
 
 
-def reading(url: str, bearer: str, settings: dict[str, str]) -> None:
+def reading(_url: str, bearer: str, settings: dict[str, str]) -> None:
     port, bare_port = free_port(), free_port()
     print(f"\nReading: {REVIEWS:,} reviews, {CLIENTS} clients at once, {SECONDS} s each; two processes")
     with tempfile.TemporaryDirectory() as named:
         folder = Path(named)
         with served([str(BIN / "vertice"), "serve", "--port", str(port), "--workers", "2"], settings, port) as pid:
             base = f"http://127.0.0.1:{port}"
-            same_queries(url, base, bearer, folder)
+            same_queries(base, bearer, folder)
             lists = ["/hitl/reviews?status=pending"]
             details = [f"/hitl/reviews/APV-20260101-{number:06d}" for number in range(0, REVIEWS, 97)]
             wrk(base, lists, bearer=bearer, seconds=3)
@@ -231,7 +231,10 @@ def reading(url: str, bearer: str, settings: dict[str, str]) -> None:
         with served(command, settings | {"BENCH_QUERIES": str(folder)}, bare_port):
             base = f"http://127.0.0.1:{bare_port}"
             wrk(base, ["/list"], seconds=3)
-            bare = {"list": wrk(base, ["/list"]), "detail": wrk(base, [path.replace("/hitl/reviews", "/detail") for path in details])}
+            bare = {
+                "list": wrk(base, ["/list"]),
+                "detail": wrk(base, [path.replace("/hitl/reviews", "/detail") for path in details]),
+            }
     for name in ("list", "detail"):
         told(f"bare endpoint, {name}", bare[name])
         told(f"GET /hitl/reviews{'/{code}' if name == 'detail' else ''}", ours[name], bare[name])
@@ -282,7 +285,7 @@ def deciding(url: str, bearer: str, settings: dict[str, str]) -> None:
     asyncio.run(verify())
 
 
-def listening(url: str, bearer: str, settings: dict[str, str], *, clients: int = 1000, events: int = 40) -> None:
+def listening(_url: str, bearer: str, settings: dict[str, str], *, clients: int = 1000, events: int = 40) -> None:
     port = free_port()
     print(f"\nListening: {clients:,} WebSocket clients, {events} events, four a second; two processes")
     command = [str(BIN / "vertice"), "serve", "--port", str(port), "--workers", "2"]
@@ -342,8 +345,8 @@ async def listen(port: int, clients: int, events: int, bearer: str) -> None:
     late.sort()
     share = sum(one <= 250 for one in late) / (clients * events)
     print(
-        f"  {got:,} of {clients * events:,} heard; p50 {late[len(late) // 2]:.0f}  p99 {late[int(len(late) * 0.99)]:.0f}  "
-        f"max {late[-1]:.0f} ms; within 250 ms: {100 * share:.2f} %"
+        f"  {got:,} of {clients * events:,} heard; p50 {late[len(late) // 2]:.0f}  "
+        f"p99 {late[int(len(late) * 0.99)]:.0f}  max {late[-1]:.0f} ms; within 250 ms: {100 * share:.2f} %"
     )
 
 

@@ -376,7 +376,7 @@ def _this_step() -> str:
 
 def _run_of(proof: Proof) -> str:
     """Return the code of the wargame; its evidence has it also where another process had concluded."""
-    return proof.run or Path(proof.statement).name.partition(".")[0]
+    return proof.run or (proof.venue.run if proof.venue else "") or Path(proof.statement).name.partition(".")[0]
 
 
 def _exploited(runs: tuple[CaseRun, ...]) -> bool:

@@ -141,6 +141,7 @@ def duties_of(
         takers=Delivery(database, _notifiers(urls), told).takers,
         subscriptions=[dispatches(ProjectStore(database, audit=_audit))],
         execute=Enqueuer(settings.database, bench.home).enqueue_execution,
+        github=_github(settings),
     )
 
 

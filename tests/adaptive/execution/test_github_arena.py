@@ -7,7 +7,8 @@ import pytest
 import stamina
 
 from tests.github_server.server import Fault
-from vertice.adaptive.execution.github_arena import collect, start
+from vertice.adaptive.execution.github_arena import collect, ended, stage, start, unstage
+from vertice.adaptive.execution.github_fetch import Source
 from vertice.adaptive.execution.interface import NotYetError
 from vertice.adaptive.wargame.actions import Order
 from vertice.kernel.errors import InputError
@@ -20,6 +21,16 @@ ORDER = Order(
     lock="services/shop/requirements.txt",
     advisories=("CVE-2020-14343", "GHSA-h75v-3vvj-5mfj"),
 )
+
+
+RUN, BRANCH = ORDER.run, f"refs/heads/vertice/wargame/{ORDER.run}"
+
+
+def scanned(service, samples) -> Source:
+    """A repository with the sample's lock, beside a file that is committed later."""
+    commit = service.state.commit_files({"requirements.txt": samples.BEFORE, "app.py": "import yaml\n"})
+    service.state.commit_files({"other.py": "1\n"})
+    return Source("acme", "shop", commit, service.home)
 
 
 def packed(**files: bytes) -> bytes:
@@ -60,6 +71,48 @@ def test_a_fault_that_passes_starts_it_once(service):
     service.door.once("POST", "/dispatches", Fault(502, done=True))
     start(service.access, "acme/shop", ORDER)
     assert len(service.state.runs) == 1
+
+
+def test_the_patch_lies_on_what_was_scanned_for_as_long_as_it_is_needed(service, samples):
+    source = scanned(service, samples)
+    commit = stage(service.access, source, samples.a_remedy(), RUN)
+    assert service.state.refs[BRANCH] == commit
+    assert service.state.commits[commit]["parents"] == [source.commit]
+    assert "[skip ci]" in service.state.commits[commit]["message"]
+    files = service.state.flat(service.state.commits[commit]["tree"])
+    assert files.keys() == {"requirements.txt", "app.py"}
+    assert service.state.file(f"vertice/wargame/{RUN}", "requirements.txt") == samples.AFTER
+    for _ in range(2):
+        unstage(service.access, "acme/shop", RUN)
+        assert service.state.refs.keys() == {"refs/heads/main"}
+
+
+def test_killed_at_any_request_the_patch_is_staged_once(service, samples):
+    for done in (False, True):
+        for number in range(1, 10):
+            service.begin_anew()
+            source = scanned(service, samples)
+            service.door.break_at(number, done=done)
+            with stamina.set_testing(True, attempts=1), pytest.raises(NotYetError):
+                stage(service.access, source, samples.a_remedy(), RUN)
+            service.door.heal()
+            commit = stage(service.access, source, samples.a_remedy(), RUN)
+            assert service.state.refs == {"refs/heads/main": service.state.refs["refs/heads/main"], BRANCH: commit}
+
+
+def test_a_branch_of_somebody_elses_is_left_alone(service, samples):
+    source = scanned(service, samples)
+    theirs = service.state.commit_files({"a": "1"}, branch=f"vertice/wargame/{RUN}")
+    with pytest.raises(InputError, match="is not Vértice's"):
+        stage(service.access, source, samples.a_remedy(), RUN)
+    assert service.state.refs[BRANCH] == theirs
+
+
+def test_how_a_run_ended_is_known_once_it_did(service):
+    start(service.access, "acme/shop", ORDER)
+    assert ended(service.access, "acme/shop", 1) is None
+    service.state.endings[1] = "timed_out"
+    assert ended(service.access, "acme/shop", 1) == "timed_out"
 
 
 def test_the_result_is_fetched(service):

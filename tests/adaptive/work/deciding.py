@@ -1,8 +1,8 @@
 """A process that decides on a review, or carries decisions out, and that something befalls between two steps.
 
 It reads one order in JSON a line, forks a process that does it, and says how that one ended: what is slow to import is
-imported once. A *point* lies before or after a step that writes outside the process (one that only reads leaves all as
-the step before it did); every passing is noted in `passed`, so that the next orders can name each of them.
+imported once. A *point* lies before each step that writes outside the process, where all is as the step before has left
+it, and after the last one of a strand. Every passing is noted in `passed`, so that the next orders can name each.
 """
 
 import asyncio
@@ -44,7 +44,6 @@ from vertice.adaptive.review.store import ReviewStore
 from vertice.adaptive.work.decisions import StoredDecisions
 from vertice.adaptive.work.duties import Duties
 from vertice.adaptive.work.enqueue import Enqueuer
-from vertice.adaptive.work.names import engine_url
 from vertice.adaptive.work.worker import Tools, Work, WorkSettings
 from vertice.kernel.auth.model import SCOPES_OF, Principal, Role
 from vertice.kernel.bus import outbox
@@ -94,49 +93,59 @@ class Points:
         name: Callable[..., str],
         *,
         counts: Callable[..., bool] = lambda *_: True,
-        effect: Callable[[Any], bool] | None = None,
+        after: Callable[[Any], bool] | None = None,
     ) -> None:
-        """Make the method pass a point before and after it. With `effect` after it only, where its result has one."""
+        """Make the method pass a point before it; with `after`, one after it where that says so of its result."""
         plain = getattr(owner, method)
 
         @functools.wraps(plain)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
-            if not counts(*args):
-                return plain(*args, **kwargs)
-            if effect is None:
+            if counts(*args):
                 self(f"before {name(*args)}")
             result = plain(*args, **kwargs)
-            if effect is None or effect(result):
+            if after is not None and after(result):
                 self(f"after {name(*args)}")
             return result
 
         @functools.wraps(plain)
         async def awaited(*args: Any, **kwargs: Any) -> Any:
-            if not counts(*args):
-                return await plain(*args, **kwargs)
-            self(f"before {name(*args)}")
+            if counts(*args):
+                self(f"before {name(*args)}")
             result = await plain(*args, **kwargs)
-            self(f"after {name(*args)}")
+            if after is not None and after(result):
+                self(f"after {name(*args)}")
             return result
 
         setattr(owner, method, awaited if inspect.iscoroutinefunction(plain) else wrapped)
 
     def lay(self) -> None:
         """Put them between the steps from a decision to its outcome."""
-        self.around(
-            Git, "run", lambda _, command, *__: f"git {command}", counts=lambda _, command, *__: command in _WRITING
-        )
+        self.around(Git, "run", lambda _, command, *__: f"git {command}", counts=_writes)
         self.around(checkout, "write_atomic", lambda *_: "a file of the project")
         self.around(WriteSession, "commit", lambda *_: "the change's commit", counts=_changes)
         self.around(Anchor, "advance", lambda *_: "the anchor")
-        self.around(DBOSClient, "enqueue", lambda *_: "the queue")
-        self.around(
-            SystemDatabase, "start_queued_workflows", lambda *_: "the claim", effect=lambda found: bool(found[0])
-        )
+        self.around(DBOSClient, "enqueue", lambda *_: "the queue", after=_always)
+        self.around(SystemDatabase, "start_queued_workflows", lambda *_: "the claim", counts=_never, after=_claimed)
         self.around(SystemDatabase, "record_operation_result", lambda *_: "the step's result")
-        self.around(SystemDatabase, "update_workflow_outcome", lambda *_: "the workflow's end")
+        self.around(SystemDatabase, "update_workflow_outcome", lambda *_: "the workflow's end", after=_always)
         self.around(RabbitPublisher, "publish", lambda *_: "a message")
-        self.around(Relay, "_record", lambda *_: "the note that it was sent")
+        self.around(Relay, "_record", lambda *_: "the note that it was sent", after=_always)
+
+
+def _always(_: object) -> bool:
+    return True
+
+
+def _never(*_: object) -> bool:
+    return False
+
+
+def _claimed(found: tuple[list[str], object]) -> bool:
+    return bool(found[0])
+
+
+def _writes(_: Git, command: str, *__: str) -> bool:
+    return command in _WRITING
 
 
 def _changes(session: WriteSession) -> bool:
@@ -217,7 +226,7 @@ async def working(order: dict[str, Any], home: Path) -> None:
             execute=nothing,
         )
         beside = asyncio.create_task(duties.run())
-        while not await _all_done(decisions, database):
+        while not await _all_done(decisions, database):  # noqa: ASYNC110  (nobody could set an event)
             await asyncio.sleep(0.05)
         beside.cancel()
         await asyncio.gather(beside, return_exceptions=True)
@@ -266,7 +275,7 @@ def main() -> None:
             os.dup2(log, 2)
             try:
                 run(order)
-            except BaseException:
+            except BaseException:  # noqa: BLE001  (it is in the log, and the exit code says it)
                 traceback.print_exc()
             os._exit(1)
         _, status = os.waitpid(pid, 0)

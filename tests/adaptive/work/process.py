@@ -234,7 +234,8 @@ async def run(config: dict) -> None:
     fixed = {name: tuple(versions) for name, versions in config.get("fixed", {"a": ["2"]}).items()}
     github = config.get("github", {})
     dying = Dying(diary, config.get("die", ""))
-    world = Registered(folder / "made-up", fixed=fixed, hook=hook, commit=github.get("commit", ""))
+    weak = {name: set(releases) for name, releases in config.get("weak", {}).items()}
+    world = Registered(folder / "made-up", fixed=fixed, weak=weak, hook=hook, commit=github.get("commit", ""))
     if endpoint := config.get("traces"):
         tracing.configure(endpoint=endpoint, service="vertice-worker", version="1", environment="development")
     stopping = asyncio.Event()

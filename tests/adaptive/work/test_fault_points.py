@@ -7,7 +7,6 @@ there, and another process goes on.
 import asyncio
 import hashlib
 import json
-import runpy
 import shutil
 import signal
 import subprocess
@@ -15,7 +14,6 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -23,6 +21,7 @@ import pytest_asyncio
 from sqlalchemy import make_url, select
 
 from tests import outside
+from tests.adaptive.review import samples
 from tests.adaptive.work.deciding import CODE, SUSPENDED
 from tests.machine import ROOT, commit, git
 from tests.servers import Postgres, RabbitMq, Server
@@ -35,8 +34,14 @@ from vertice.kernel.database import Database, upgrade
 
 pytestmark = pytest.mark.slow
 
-SAMPLES = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "review" / "samples.py")))
 QUEUES = ("hitl.review_request", "hitl.decision")
+DECIDING = {"the change's commit", "the anchor", "the queue"}
+CARRYING_OUT = {
+    "the claim",
+    *(f"git {command}" for command in ("init", "read-tree", "update-index", "write-tree", "commit-tree", "update-ref")),
+    *("a file of the project", "the change's commit", "the anchor", "the step's result", "the workflow's end"),
+    *("a message", "the note that it was sent"),
+}
 _SECONDS = 60
 
 Point = tuple[str, int]
@@ -62,18 +67,18 @@ class Stage:
     async def prepare(self) -> None:
         """Leave a review waiting, with a real branch and real evidence to decide on."""
         self.repo.mkdir(parents=True)
-        (self.repo / "requirements.txt").write_text(SAMPLES.BEFORE)
+        (self.repo / "requirements.txt").write_text(samples.BEFORE)
         commit(self.repo)
         home = self.live / "home"
         evidence = home / "evidence" / "WAR-20261121-001.json"
         evidence.parent.mkdir(parents=True, exist_ok=True)
         evidence.write_text("{}")
-        remedy = SAMPLES.a_remedy(apvs=(CODE,))
+        remedy = samples.a_remedy(apvs=(CODE,))
         proposal = propose(self.repo, remedy, code=CODE, message="Fix it", home=home)
         await upgrade(self.url)
         async with Database.open(self.url) as database:
             await ReviewStore(database, home=home).create(
-                SAMPLES.a_new_review(
+                samples.a_new_review(
                     remedy=remedy,
                     root=str(self.repo),
                     proposal=proposal,
@@ -99,7 +104,7 @@ class Stage:
         reached, go_on = (self.live / name for name in SUSPENDED)
         playing = asyncio.create_task(self.play("work", at, "wait"))
         async with asyncio.timeout(_SECONDS):
-            while not reached.exists():
+            while not reached.exists():  # noqa: ASYNC110  (another process makes it)
                 await asyncio.sleep(0.02)
         await asyncio.to_thread(server.stop)
         go_on.touch()
@@ -112,18 +117,20 @@ class Stage:
         self.restore("waiting")
         assert await self.play("decide") == 0
         self.save("decided")
-        return self._passed()
+        return self._passed(DECIDING)
 
     async def worked(self) -> list[Point]:
         """Carry the decision out; return the points on the way."""
         self.restore("decided")
         assert await self.play("work") == 0
         assert await self.wrong() == []
-        return self._passed()
+        return self._passed(CARRYING_OUT)
 
-    def _passed(self) -> list[Point]:
+    def _passed(self, wanted: set[str]) -> list[Point]:
         lines = (self.live / "passed").read_text().splitlines()
-        return [(name, number) for name, number in map(json.loads, lines)]
+        points = [(name, number) for name, number in map(json.loads, lines)]
+        assert {name.partition(" ")[2] for name, _ in points} == wanted
+        return points
 
     def save(self, name: str) -> None:
         shutil.copytree(self.live, self.folder / name, symlinks=True)
@@ -179,8 +186,8 @@ class Stage:
         got = await self.drained()
         facts = {
             "merges": (git(self.repo, "rev-list", "--count", "--merges", "main"), "1"),
-            "merged file": (git(self.repo, "show", "main:requirements.txt"), SAMPLES.AFTER.strip()),
-            "working tree": ((self.repo / "requirements.txt").read_text(), SAMPLES.AFTER),
+            "merged file": (git(self.repo, "show", "main:requirements.txt"), samples.AFTER.strip()),
+            "working tree": ((self.repo / "requirements.txt").read_text(), samples.AFTER),
             "status of git": (git(self.repo, "status", "--porcelain"), ""),
             "review": (review.status, Status.approved),
             "decisions": (
@@ -235,10 +242,8 @@ async def stage(database_url: str, rabbitmq_url: str, staged: Staged) -> Stage:
 
 async def test_killed_at_any_point_of_deciding(stage: Stage) -> None:
     """Whoever asked had no answer and asks again; the decision is there once."""
-    points = await stage.decided()
-    assert len(points) >= 6, points
     broken = []
-    for point in points:
+    for point in await stage.decided():
         stage.restore("waiting")
         assert await stage.play("decide", point) == -signal.SIGKILL, point
         assert await stage.play("decide") == 0, point
@@ -273,21 +278,22 @@ async def test_connections_to_the_database_are_cut_at_any_point(
         broken += [f"deciding, {point}: {what}" for what in await stage.wrong()]
     for point in await stage.worked():
         if " git " in point[0]:
-            continue
+            continue  # no connection is in use then
         stage.restore("decided")
         assert await stage.play("work", point, "cut") == 0, point
         broken += [f"working, {point}: {what}" for what in await stage.wrong()]
     assert not broken
 
 
-@pytest.mark.parametrize(
-    "point", ["before the change's commit", "after the change's commit", "before the workflow's end"]
-)
+@pytest.mark.parametrize("point", ["before the change's commit", "before the anchor", "before the workflow's end"])
 async def test_a_database_that_stops_at_a_point_and_starts_again(
     private_postgres: Callable[[], Postgres], rabbitmq_url: str, staged: Staged, point: str
 ) -> None:
     server = private_postgres()
-    stage = await staged(server.url.replace("postgresql", "postgresql+asyncpg", 1), rabbitmq_url)
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE stage")
+    url = f"{server.url.rpartition('/')[0]}/stage"
+    stage = await staged(url.replace("postgresql", "postgresql+asyncpg", 1), rabbitmq_url)
     await stage.decided()
     stage.restore("decided")
     assert await stage.play_through_an_outage((point, 1), server) == 0
@@ -300,9 +306,6 @@ async def test_a_broker_that_stops_at_a_point_and_starts_again(
     server = private_rabbitmq()
     stage = await staged("", server.url)
     await stage.decided()
-    broken = []
-    for point in [("before a message", 1), ("after a message", 1), ("before a message", 2)]:
-        stage.restore("decided")
-        assert await stage.play_through_an_outage(point, server) == 0, point
-        broken += [f"{point}: {what}" for what in await stage.wrong()]
-    assert not broken
+    stage.restore("decided")
+    assert await stage.play_through_an_outage(("before a message", 2), server) == 0
+    assert await stage.wrong() == []

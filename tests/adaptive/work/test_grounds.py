@@ -11,7 +11,7 @@ import pytest
 
 from tests.adaptive.world import a_request
 from vertice.adaptive.ground import heal_folder
-from vertice.adaptive.projects.model import DocumentKind, Kind, Project
+from vertice.adaptive.projects.model import DocumentKind, Kind, Project, Scan, ScanState, Trigger
 from vertice.adaptive.triage.codes import CodeRegistry
 from vertice.adaptive.wargame.snapshot import project_digest
 from vertice.adaptive.work.grounds import RegisteredGround
@@ -30,6 +30,12 @@ NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
 def a_project(location: str, kind: Kind = Kind.path) -> Project:
     return Project(uuid4(), "shop", kind, location, "", "", None, False, "ana", NOW, NOW, 1)
+
+
+def a_scan(project: Project, by: str) -> Scan:
+    return Scan(
+        uuid4(), project.id, ScanState.running, Trigger.person, True, 5, by, NOW, NOW, None, "", None, None, ""
+    )  # fmt: skip
 
 
 def a_ground(home: Path, **more: object) -> RegisteredGround:
@@ -125,3 +131,22 @@ def test_what_was_not_used_for_long_is_removed_and_nothing_else(tmp_path: Path) 
         os.utime(path, (0, 0))
     a_ground(tmp_path).tidy()
     assert (old.exists(), new.exists(), kept.exists()) == (False, True, True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fought_in", "arena"),
+    [(Kind.github, "github", "github"), (Kind.github, "bwrap", ""), (Kind.path, "github", "")],
+)
+def test_only_wargames_of_repositories_run_on_github_and_only_where_the_service_says_so(
+    tmp_path: Path, files: Path, kind: Kind, fought_in: str, arena: str
+) -> None:
+    project = a_project("acme/shop" if kind is Kind.github else str(files), kind)
+    ground = a_ground(tmp_path, fetch=lambda *_: (files, "c0ffee"), fought_in=fought_in)
+    assert ground.ask(a_scan(project, "ana"), project, "c0ffee").arena == arena
+
+
+def test_who_asks_first_is_the_proposer_and_another_who_asks_gets_the_same_heal(tmp_path: Path, files: Path) -> None:
+    project = a_project(str(files))
+    first, second = (a_ground(tmp_path).ask(a_scan(project, by), project, "") for by in ("idp|ana", "idp|bo"))
+    assert (first.asked_by, second.asked_by) == ("idp|ana", "idp|bo")
+    assert first.digest == second.digest

@@ -1,6 +1,7 @@
 """Several real processes share the work: each piece is done by exactly one, whoever dies when."""
 
 import asyncio
+import json
 import signal
 from collections import Counter
 from pathlib import Path
@@ -10,10 +11,12 @@ import pytest
 from sqlalchemy import select, text
 
 from tests.adaptive.work.conftest import LONG, Crew
+from tests.adaptive.world import code_of
 from vertice.adaptive.projects.model import FindingState, ScanState, Trigger
 from vertice.adaptive.projects.tables import WorkerRow
 from vertice.adaptive.work.enqueue import Enqueuer
 from vertice.kernel.bus.events import since
+from vertice.kernel.bus.tables import OutboxRow
 from vertice.kernel.database import Database
 
 THREE = {"a": ["2"], "b": ["2"], "c": ["2"]}
@@ -56,6 +59,31 @@ async def test_progress_is_told_in_order_and_small_things_only_now_and_then(eith
     assert Counter(stages)["done"] == 3
     small = [event for event in events[2:-1] if event.data["detail"]]
     assert len(small) < len(either_crew.diary.of("attack"))
+
+
+async def test_others_are_told_of_each_remedy_once_though_the_worker_dies_telling(either_crew: Crew) -> None:
+    """It dies when its first news is committed and the step that told it is not."""
+    project = await either_crew.project("shop")
+    scan = await either_crew.projects.request_scan(project.id, by="ana")
+    first = either_crew.hire(fixed={"a": ["2", "3"], "b": ["2"]}, weak={"P-a": ["a==1", "a==2"]}, die="announce")
+    assert await asyncio.to_thread(first.wait, LONG) == 9
+    either_crew.hire(fixed={"a": ["2", "3"], "b": ["2"]}, weak={"P-a": ["a==1", "a==2"]})
+    assert (await either_crew.ended(scan.id)).detail == "2 success"
+    async with either_crew.database.read() as session:
+        found = await session.scalars(select(OutboxRow).where(OutboxRow.destination == "eureka.remedy.status"))
+        rows = [(row.type.rpartition(".")[2], json.loads(row.data)) for row in found]
+    assert Counter((kind, data["package"], data["to_version"], data["verdict"]) for kind, data in rows) == {
+        ("planned", "a", "2", None): 1,
+        ("planned", "b", "2", None): 1,
+        ("refuted", "a", "2", "failed"): 1,
+        ("planned", "a", "3", None): 1,
+        ("proposed", "a", "3", "success"): 1,
+        ("proposed", "b", "2", "success"): 1,
+    }
+    assert {(data["project"], *data["apvs"]) for _, data in rows} == {
+        (project.location, code_of("a")),
+        (project.location, code_of("b")),
+    }
 
 
 async def test_each_wargame_is_run_by_exactly_one_of_several_workers(crew: Crew) -> None:

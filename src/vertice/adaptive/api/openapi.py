@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from vertice.kernel.auth import csrf
 from vertice.kernel.auth.cookies import SESSION
-from vertice.kernel.http.problem import code_of, responses
+from vertice.kernel.http.problem import MEDIA_TYPE, code_of, responses
 
 __all__ = ["ABOUT", "TAGS", "VERSION", "describe", "openapi_text", "operation_id"]
 
@@ -146,7 +146,7 @@ def _complete_operation(method: str, operation: dict[str, Any]) -> None:
         needed = _READING if method == "get" else _WRITING
         operation["security"] = needed if "401" in answers else []
     for status in (*_ALWAYS, *(_WITH_BODY if "requestBody" in operation else ())):
-        if str(status) not in answers:
+        if answers.get(str(status), {}).get("content", {}).keys() <= {MEDIA_TYPE}:
             answers[str(status)] = {"$ref": f"#/components/responses/{_name(status)}"}
     for status, answer in answers.items():
         _add_header(status, answer)

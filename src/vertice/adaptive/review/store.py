@@ -70,9 +70,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-_DOCUMENT = select(ApvReview.version, ApvReview.document, ApvReview.form).where(
-    ApvReview.apv_code == bindparam("code")
-)
+_DOCUMENT = select(ApvReview.version, ApvReview.document, ApvReview.form).where(ApvReview.apv_code == bindparam("code"))
 
 
 def _binds(_review: Review, _decision: Decision) -> bool:

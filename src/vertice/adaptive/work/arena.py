@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from dbos import DBOSClient
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from vertice.adaptive.execution.github_arena import collect, ended, stage, start, unstage
@@ -35,6 +35,7 @@ from vertice.adaptive.wargame.duel import locks_digest
 from vertice.adaptive.wargame.model import EnvironmentReport, Evidence, Probe, Side, TestReport
 from vertice.kernel.bus.inbox import Subscription
 from vertice.kernel.bus.message import Message, MessageRefusedError, Taker
+from vertice.kernel.codec import canonical
 from vertice.kernel.database import Database, WriteSession
 from vertice.kernel.errors import InputError, UnfinishedError, VerticeError
 from vertice.kernel.logging import get_logger
@@ -48,7 +49,6 @@ GITHUB = "github"
 _SOURCE = "github-actions"
 _LIVE = frozenset({"ENQUEUED", "DELAYED", "PENDING"})
 _ENVELOPE_BYTES = 16 * 1024
-_JSON = TypeAdapter(dict[str, JsonValue])
 _Conclusion = Literal["success", "failure", "cancelled", "timed_out"]
 _CONCLUSIONS: Mapping[str, _Conclusion] = {
     "success": "success",
@@ -203,11 +203,20 @@ def _collected(access: Access, repository: str, number: int, conclusion: str, ru
         data = collect(access, repository, number)
         if data is None or len(data) > WARGAMING_RESULTS.message_bytes - _ENVELOPE_BYTES:
             return told
-        return told.model_copy(update={"result": _JSON.validate_json(data)})
-    except (InputError, ValidationError) as error:
-        said = error.what if isinstance(error, InputError) else "is no JSON object"
-        get_logger(__name__).warning("no result", run=run, why=printable(said, limit=300))
+        return told.model_copy(update={"result": _object(data)})
+    except InputError as error:
+        get_logger(__name__).warning("no result", run=run, why=printable(error.what, limit=300))
         return told
+
+
+def _object(data: bytes) -> dict[str, Any] | None:
+    """Return the JSON object in `data`, None when it is none that a message can carry (an infinite number, say)."""
+    try:
+        found = json.loads(data)
+        canonical(found)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _names(apv: Apv, probes: tuple[Probe, ...]) -> tuple[str, ...]:

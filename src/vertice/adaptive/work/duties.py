@@ -12,8 +12,9 @@ from typing import Any
 from uuid import UUID
 
 from vertice.adaptive.execution.carry_out import standing_of
+from vertice.adaptive.execution.github import GitHubSettings
 from vertice.adaptive.messages.queues import SOURCE, TOPOLOGY
-from vertice.adaptive.review.decide import UNDECIDED, ConflictError
+from vertice.adaptive.review.decide import UNDECIDED
 from vertice.adaptive.review.model import Decision, DecisionKind, Review, Reviewer, Status
 from vertice.adaptive.review.policy import Policy
 from vertice.adaptive.review.queue import Filter, Order, page
@@ -39,7 +40,9 @@ _ROUND_SECONDS = 5.0
 _EVENTS_KEPT = timedelta(days=7)
 _MACHINE = Reviewer("Vértice (auto-merge)", "vertice@localhost", AUTOMATIC)
 _AT_ONCE = 200
-"""Reviews that one round looks at."""
+"""Reviews that one round looks at; the next one goes on from there."""
+_LATE = Filter(status=UNDECIDED - {Status.escalated}, overdue=True)
+_WAITING = Filter(status=frozenset({Status.pending}), verdict=frozenset({VerdictWord.success}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,8 @@ class Duties:
     subscriptions: Sequence[Subscription[Any]]
     execute: Callable[[UUID], Awaitable[None]]
     """Told of a decision that binds."""
+    github: GitHubSettings | None = None
+    """None where GitHub is not set up."""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     round_seconds: float = _ROUND_SECONDS
 
@@ -87,50 +92,53 @@ class Duties:
 
     async def _look_after(self, inbox: Inbox) -> None:
         tidied: datetime | None = None
+        late = waiting = ""
         while True:
             try:
-                await self._overdue()
+                late = await self._each(_LATE, late, self._escalate)
                 if self.auto_merges:
-                    await self._merge()
+                    waiting = await self._each(_WAITING, waiting, self._merge)
                 if tidied is None or self.clock() - tidied > timedelta(hours=1):
+                    await self._tidy(inbox)
                     tidied = self.clock()
-                    async with self.database.write() as session:
-                        await forget(session, tidied - _EVENTS_KEPT)
-                    await inbox.forget(tidied - 4 * _EVENTS_KEPT)
-            except VerticeError as error:
+            except Exception as error:  # noqa: BLE001 -- what is not done now is done in the next round
                 get_logger(__name__).warning("duties not done", why=printable(str(error), limit=300))
             await asyncio.sleep(self.round_seconds)
 
-    async def _overdue(self) -> None:
-        """Escalate the reviews whose time has passed."""
-        late = Filter(status=UNDECIDED - {Status.escalated}, overdue=True)
-        for review in await self._reviews(late):
-            escalation = overdue(await self.policy_of(review), facts_of(review), self.clock())
-            if escalation is not None:
-                await self.reviews.mark_overdue(review.code, escalate_to=escalation.to)
-
-    async def _merge(self) -> None:
-        """Approve what policy lets go without a person."""
-        waiting = Filter(status=frozenset({Status.pending}), verdict=frozenset({VerdictWord.success}))
-        for review in await self._reviews(waiting):
-            allowed, reasons = auto_merge(await self.policy_of(review), facts_of(review))
-            if not allowed:
-                continue
-            why = f"Approved by policy (auto-merge): {'; '.join(reasons)}."
-            standing = await asyncio.to_thread(standing_of, review, self.home)
-            try:
-                made = await self.reviews.record_decision(
-                    review.code,
-                    Decision(DecisionKind.approve, why, _MACHINE),
-                    expected_version=review.version,
-                    standing=standing,
-                )
-            except ConflictError as error:
-                get_logger(__name__).info("not merged by policy", review=review.code, why=error.what)
-            else:
-                await self.execute(made.id)
-
-    async def _reviews(self, wanted: Filter) -> list[Review]:
+    async def _each(self, wanted: Filter, cursor: str, do: Callable[[Review], Awaitable[None]]) -> str:
+        """Do it for a page of the reviews; return the cursor of the next one. One that fails holds up no other."""
+        which = PageRequest(_AT_ONCE, cursor)
         async with self.database.read() as session:
-            found, _ = await page(session, wanted, Order.priority, PageRequest(_AT_ONCE), now=self.clock())
-        return [await self.reviews.get(one.code) for one in found]
+            found, following = await page(session, wanted, Order.priority, which, now=self.clock())
+        for one in found:
+            try:
+                await do(await self.reviews.get(one.code))
+            except VerticeError as error:
+                why = printable(str(error), limit=300)
+                get_logger(__name__).warning("duty not done", review=one.code, why=why)
+        return following or ""
+
+    async def _escalate(self, review: Review) -> None:
+        """Escalate a review whose time has passed."""
+        escalation = overdue(await self.policy_of(review), facts_of(review), self.clock())
+        if escalation is not None:
+            await self.reviews.mark_overdue(review.code, escalate_to=escalation.to)
+
+    async def _merge(self, review: Review) -> None:
+        """Approve a review that policy lets go without a person."""
+        allowed, reasons = auto_merge(await self.policy_of(review), facts_of(review))
+        if not allowed:
+            return
+        made = await self.reviews.record_decision(
+            review.code,
+            Decision(DecisionKind.approve, f"Approved by policy (auto-merge): {'; '.join(reasons)}.", _MACHINE),
+            expected_version=review.version,
+            standing=await asyncio.to_thread(standing_of, review, self.home, self.github),
+        )
+        await self.execute(made.id)
+
+    async def _tidy(self, inbox: Inbox) -> None:
+        now = self.clock()
+        async with self.database.write() as session:
+            await forget(session, now - _EVENTS_KEPT)
+        await inbox.forget(now - 4 * _EVENTS_KEPT)

@@ -100,7 +100,7 @@ def _add_provider(routes: APIRouter) -> None:
         "/login/oidc",
         response_class=Response,
         status_code=303,
-        responses={303: _leads("To the provider"), **responses(401, 403, 422)},
+        responses={303: _leads("To the provider"), **responses(401, 403, 422, 503)},
         openapi_extra=_PUBLIC,
     )
     async def go_to_provider(request: Request, auth: _Auth, then: _Then = "/") -> Response:
@@ -115,7 +115,7 @@ def _add_provider(routes: APIRouter) -> None:
         "/login/callback",
         response_class=Response,
         status_code=303,
-        responses={303: _leads("Logged in"), **responses(401, 403, 422)},
+        responses={303: _leads("Logged in"), **responses(401, 403, 422, 503)},
         openapi_extra=_PUBLIC,
     )
     async def come_back(  # the names are the standard's
@@ -154,7 +154,7 @@ def _add_session(routes: APIRouter, prefix: str) -> None:
         session = auth.cookies.session(request) if principal.kind == "session" else None
         return _state(auth, prefix, principal, session)
 
-    @routes.post("/session", status_code=201, responses=responses(401, 403, 422), openapi_extra=_PUBLIC)
+    @routes.post("/session", status_code=201, responses=responses(400, 401, 403, 422), openapi_extra=_PUBLIC)
     async def log_in(request: Request, response: Response, auth: _Auth, body: OneTimeToken) -> SessionState:
         """Use a one-time token up and begin a session, whose cookie the answer sets."""
         made = await _log_in_locally(request, auth, response, body.token)
@@ -182,7 +182,7 @@ def _add_tokens(routes: APIRouter) -> None:
         found = await auth.store.tokens.made_by(None if everybody else principal.identity)
         return Tokens(items=[token_of(token) for token in found])
 
-    @routes.post("/tokens", status_code=201, responses=responses(401, 403, 422))
+    @routes.post("/tokens", status_code=201, responses=responses(400, 401, 403, 422))
     async def make_token(auth: _Auth, principal: _Person, body: NewToken) -> TokenWithSecret:
         """Make an API token that may do at most what you may. Its secret is shown this once."""
         token, secret = await auth.store.tokens.create(

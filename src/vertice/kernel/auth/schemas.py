@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from vertice.kernel.auth import csrf
 from vertice.kernel.auth.model import ApiToken, Principal, Role, Scope
@@ -54,6 +54,7 @@ class SessionState(BaseModel):
 class OneTimeToken(BaseModel):
     """The token of a one-time URL."""
 
+    model_config = ConfigDict(extra="forbid")
     token: str = Field(max_length=200)
 
 
@@ -66,10 +67,11 @@ class LoggedOut(BaseModel):
 class NewToken(BaseModel):
     """A token to be made."""
 
+    model_config = ConfigDict(extra="forbid")
     name: str = Field(min_length=1, max_length=100, description="What uses it.")
     role: Role = Field(description="At most your own.")
     scopes: list[Scope] = Field(min_length=1, max_length=len(Scope))
-    days: int = Field(default=90, ge=1, le=MAX_LIFETIME.days, description="How long it is good.")
+    days: int = Field(default=90, strict=True, ge=1, le=MAX_LIFETIME.days, description="How long it is good.")
 
 
 class Token(BaseModel):
