@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+from vertice.adaptive.inventory.model import Lock
+from vertice.adaptive.wargame.duel import locks_digest
+
 FILES = {
     "requirements.txt": "jinja2==3.1.3\nmarkupsafe==2.1.5\n",
     "pyproject.toml": '[tool.pytest.ini_options]\npythonpath = ["."]\n',
@@ -52,11 +55,30 @@ def test_other_locks_than_expected_are_refused(machine, project, patched):
     assert "other locks than were asked for" in done.err
 
 
+def test_the_interpreter_that_the_project_asks_for_is_part_of_what_is_expected(machine, project, patched):
+    """The service orders with it, so the runner has to build with it."""
+    before = project({**FILES, "vertice.toml": '[wargame]\npython = "3.11"\n'}) / "requirements.txt"
+    locks = (
+        Lock((pin, "markupsafe==2.1.5"), requires_python="", python_version="3.11")
+        for pin in ("jinja2==3.1.3", "jinja2==3.1.4")
+    )
+    done = machine.run(
+        "wargame", "run", "--before", before, "--after", patched, "--advisory", ADVISORY, "--expect", "0" * 64
+    )
+    assert f"these are other locks than were asked for ({locks_digest(*locks)})" in done.err
+
+
 def test_a_folder_with_several_manifests_is_asked_about(machine, project, patched):
     folder = project({**FILES, "requirements-dev.txt": "markupsafe==2.1.4\n"})
     done = machine.run("wargame", "run", "--before", folder, "--after", patched, "--advisory", ADVISORY)
     assert done.code == 2
     assert "has several manifests" in done.err
+    (patched.parent / "requirements-dev.txt").write_text("markupsafe==2.1.4\n")
+    asked = ("wargame", "run", "--before", folder, "--after", patched.parent, "--advisory", ADVISORY)
+    named = machine.run(*asked, "--manifest", "requirements.txt", "--expect", "0" * 64)
+    assert "these are other locks than were asked for" in named.err
+    missing = machine.run(*asked, "--manifest", "requirements-prod.txt")
+    assert "has no manifest requirements-prod.txt" in missing.err
 
 
 def test_the_workflow_is_printed(machine):

@@ -56,7 +56,7 @@ async def test_the_embedded_default_from_an_empty_home_to_a_merged_branch(
                 assert (outcome["state"], outcome["action"]) == ("done", "pr_merged")
                 assert "mistune==0.8.1" in git(folder, "show", "main:requirements.txt")
                 assert git(folder, "rev-list", "--count", "--merges", "main") == "1"
-                assert outcome["reviewer"]["name"] == "Rita Reviewer"
+                assert outcome["reviewer"] == "Rita Reviewer"
                 await ear.hear("decision_made")
                 await ear.hear("decision_carried_out")
             await _everything_can_be_taken_away(rita, known, code)

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -32,6 +33,7 @@ from vertice.adaptive.remedy.releases import Releases
 from vertice.adaptive.review.decide import wanted_requirement
 from vertice.adaptive.review.evidence import WargameRecord, export, statement
 from vertice.adaptive.review.model import NewReview, Review, Run, Status
+from vertice.adaptive.review.policy import UNRESTRICTED, Policy, due_at
 from vertice.adaptive.review.store import ReviewStore
 from vertice.adaptive.scan import Scan, advisory_source, judge
 from vertice.adaptive.triage.codes import Codes
@@ -83,6 +85,8 @@ class LocalGround:
     """Where the project's files are on this machine, fetched when they are not."""
     github: "GitHubSettings | None" = None
     """For projects that were fetched from there."""
+    policy: Policy = UNRESTRICTED
+    """Says until when a review is to be decided."""
     _scans: dict[str, Scan] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -312,7 +316,8 @@ class LocalGround:
 
     async def _create(self, new: NewReview) -> Review:
         async with Database.open(self.database_url) as database:
-            return await ReviewStore(database, home=self.home).create(new)
+            store = ReviewStore(database, home=self.home, due_at=partial(due_at, self.policy))
+            return await store.create(new)
 
 
 @dataclass

@@ -1,7 +1,9 @@
 """`vertice serve` and `vertice login`: the service."""
 
 import asyncio
+import os
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,10 +32,16 @@ def serve(
     """
     import uvloop
 
+    from vertice.adaptive.api.process import open_api
     from vertice.adaptive.api.server import prepare, serve_many
+    from vertice.adaptive.work.enqueue import Enqueuer
+    from vertice.cli.worker import bring_up
+    from vertice.kernel.settings import load_service
 
     bench = Workbench()
-    settings = _settings(bench, host=host, port=port, workers=workers)
+    named = {"HOST": host or None, "PORT": port, "WORKERS": workers}
+    given = {name: str(value) for name, value in named.items() if value is not None}
+    settings = load_service(replace(bench.environment, variables={**bench.environment.variables, **given}))
     prepare(settings)
     embedded = settings.database.startswith("sqlite")
     if embedded and settings.workers > 1:
@@ -42,8 +50,12 @@ def serve(
             where="WORKERS",
             todo="Set DATABASE_URL to PostgreSQL, or serve with one.",
         )
-    asyncio.run(_bring_up(settings))
+    home = bench.home
+    asyncio.run(bring_up(settings))
     if settings.workers > 1:
+        # What they could not start with is said here, once: a process that dies is started again and again.
+        open_api(settings, Enqueuer(settings.database, home))
+        os.environ.update(given)  # from where they read it
         serve_many(settings, started=lambda at: _say_where(settings, at))
         return
     uvloop.run(_serve(bench, settings, embedded=embedded))
@@ -53,6 +65,7 @@ def login() -> None:
     """Print a URL that logs you in once, for ten minutes: for a service on this machine without a provider."""
     from vertice.adaptive.api.process import open_api
     from vertice.adaptive.work.enqueue import Enqueuer
+    from vertice.cli.worker import bring_up
     from vertice.kernel.settings import load_service
 
     bench = Workbench()
@@ -68,35 +81,8 @@ def login() -> None:
         finally:
             await api.service.database.close()
 
-    asyncio.run(_bring_up(settings))
+    asyncio.run(bring_up(settings))
     typer.echo(asyncio.run(make()))
-
-
-def _settings(bench: Workbench, *, host: str, port: int | None, workers: int | None) -> "ServiceSettings":
-    import os
-
-    from vertice.kernel.settings import load_service
-
-    _ = bench.home
-    named = {"HOST": host or None, "PORT": port, "WORKERS": workers}
-    # Other processes of the same service read it from there.
-    os.environ.update({name: str(value) for name, value in named.items() if value is not None})
-    return load_service()
-
-
-async def _bring_up(settings: "ServiceSettings") -> None:
-    """Bring the schema up to date; in production that is a step of its own, before anything new starts."""
-    from vertice.kernel.database import current, upgrade
-    from vertice.kernel.migrations import HEAD
-
-    if not settings.production:
-        await upgrade(settings.database)
-    elif (found := await current(settings.database)) != HEAD:
-        raise InputError(
-            f"the database's schema is {found or 'not there'}, this Vértice needs {HEAD}",
-            where="DATABASE_URL",
-            todo="Run `vertice db upgrade`.",
-        )
 
 
 async def _serve(bench: Workbench, settings: "ServiceSettings", *, embedded: bool) -> None:

@@ -3,15 +3,19 @@
 import json
 import sys
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vertice.cli.options import JsonOption, ProbesOption, named_in_utf8
 from vertice.cli.workbench import Workbench
 from vertice.kernel.text import printable
+
+if TYPE_CHECKING:
+    from vertice.adaptive.inventory.model import Lock
 
 __all__ = ["app"]
 
@@ -28,6 +32,9 @@ def run(
         list[str],
         typer.Option("--advisory", help="What is attacked: CVE, GHSA or PYSEC id (repeatable).", metavar="ID"),
     ],
+    manifest: Annotated[
+        str, typer.Option("--manifest", help="Which manifest of both folders, where they have several.", metavar="PATH")
+    ] = "",
     code: Annotated[str, typer.Option("--run", help="Code of the run, for its result.", metavar="CODE")] = "",
     expect: Annotated[
         str, typer.Option("--expect", help="SHA-256 over both locks; refuse others.", metavar="DIGEST")
@@ -59,13 +66,14 @@ def run(
 
     bench = Workbench()
     old, new = (read_project(path, uv=lambda: bench.uv) for path in (before, after))
-    locks = only_lock(old), only_lock(new)
+    config = load_config(old.root)
+    python = config.wargame.python
+    locks = _with_python(only_lock(old, manifest), python), _with_python(only_lock(new, manifest), python)
     digest = locks_digest(*locks)
     if expect and digest != expect:
         raise InputError(
             f"these are other locks than were asked for ({digest})", where="--expect", todo="Check both commits."
         )
-    config = load_config(old.root)
     attacks, unprobed = probes_named(advisory, find_probes(bench.probe_folders(probes, config)))
     limits = Limits(
         seconds=config.wargame.tests_seconds,
@@ -83,7 +91,7 @@ def run(
             probes=attacks,
             suite=find_suite(copy, config.wargame.tests, limits),
             unprobed=unprobed,
-            sites=sites_of(old, attacks, locks[1]),
+            sites=sites_of(old, attacks, *locks),
             repeats=repeats,
             limits=config.wargame.limits,
         )
@@ -116,6 +124,10 @@ def workflow() -> None:
     from vertice.adaptive.wargame.actions import workflow as text
 
     sys.stdout.write(text())
+
+
+def _with_python(lock: "Lock", version: str) -> "Lock":
+    return replace(lock, python_version=version) if version else lock
 
 
 def _say(step: str) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import signal
-import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from vertice.kernel.notify import Notifier
     from vertice.kernel.settings import ServiceSettings
 
-__all__ = ["duties_of", "hints_of", "work_of", "worker"]
+__all__ = ["bring_up", "duties_of", "hints_of", "work_of", "worker"]
 
 
 def worker(
@@ -43,13 +42,12 @@ def worker(
     SIGTERM lets the steps that run end and hands the rest to the other workers; a second one hands everything back.
     """
     from vertice.adaptive.work.worker import WorkSettings
-    from vertice.kernel.database import upgrade
-    from vertice.kernel.logging import configure
     from vertice.kernel.settings import load_service
+    from vertice.kernel.telemetry import start
 
     bench = Workbench()
     settings = load_service(bench.environment)
-    configure(environment=settings.environment, level=settings.log_level, stream=sys.stdout, service="vertice-worker")
+    start(settings, service="vertice-worker")
     how = WorkSettings(
         settings.database,
         bench.home,
@@ -58,11 +56,28 @@ def worker(
         proves=settings.wargaming_enabled,
         grace_seconds=grace,
     )
-    asyncio.run(upgrade(settings.database))
+    asyncio.run(bring_up(settings))
     asyncio.run(_run(bench, settings, how))
 
 
+async def bring_up(settings: "ServiceSettings") -> None:
+    """Bring the schema up to date; in production that is a step of its own, before anything new starts."""
+    from vertice.kernel.database import current, upgrade
+    from vertice.kernel.errors import InputError
+    from vertice.kernel.migrations import HEAD
+
+    if not settings.production:
+        await upgrade(settings.database)
+    elif (found := await current(settings.database)) != HEAD:
+        raise InputError(
+            f"the database's schema is {found or 'not there'}, this Vértice needs {HEAD}",
+            where="DATABASE_URL",
+            todo="Run `vertice db upgrade`.",
+        )
+
+
 async def _run(bench: Workbench, settings: "ServiceSettings", how: "WorkSettings") -> None:
+    from vertice.kernel import tracing
     from vertice.kernel.database import Database
     from vertice.kernel.errors import UnfinishedError
 
@@ -80,6 +95,7 @@ async def _run(bench: Workbench, settings: "ServiceSettings", how: "WorkSettings
         if work.lost.is_set():
             raise UnfinishedError("the other workers took this one for dead", todo="Start it again.")
         await work.stop()
+        await asyncio.to_thread(tracing.stop)
 
 
 @contextlib.asynccontextmanager
@@ -122,9 +138,11 @@ def duties_of(
     from vertice.adaptive.work.duties import Duties
     from vertice.adaptive.work.enqueue import Enqueuer
     from vertice.adaptive.work.inbound import dispatches
+    from vertice.kernel.bus.rabbit import Address
     from vertice.kernel.notify import Delivery
 
     policies = Policies.of(settings, ScanStore(database))
+    rabbitmq = settings.rabbitmq_url.get_secret_value()
     urls = [url.get_secret_value() for url in settings.notify_urls]
     told = partial(
         notice_of,
@@ -137,7 +155,7 @@ def duties_of(
         reviews=ReviewStore(database, home=bench.home, due_at=policies.due_at, changed=changed),
         policy_of=policies,
         auto_merges=policies.service.auto_merge.enabled,
-        rabbitmq_url=settings.rabbitmq_url.get_secret_value(),
+        broker=Address.parse(rabbitmq) if rabbitmq else None,
         takers=Delivery(database, _notifiers(urls), told).takers,
         subscriptions=[dispatches(ProjectStore(database, audit=_audit))],
         execute=Enqueuer(settings.database, bench.home).enqueue_execution,
@@ -165,6 +183,7 @@ def work_of(
 
     `changed` is called after each live event, for whoever listens in this process.
     """
+    from vertice.adaptive.policies import Policies
     from vertice.adaptive.projects.scans import ScanStore
     from vertice.adaptive.projects.store import ProjectStore
     from vertice.adaptive.review.store import ReviewStore
@@ -187,6 +206,7 @@ def work_of(
         probe_folders=bench.probe_folders(None),
         fetch=_fetch(github),
         github=github,
+        policy=Policies.of(settings, ScanStore(database)).service,
     )
 
     def tidy() -> None:

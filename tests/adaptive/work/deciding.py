@@ -47,7 +47,7 @@ from vertice.adaptive.work.enqueue import Enqueuer
 from vertice.adaptive.work.worker import Tools, Work, WorkSettings
 from vertice.kernel.auth.model import SCOPES_OF, Principal, Role
 from vertice.kernel.bus import outbox
-from vertice.kernel.bus.rabbit import RabbitPublisher
+from vertice.kernel.bus.rabbit import Address, RabbitPublisher
 from vertice.kernel.bus.relay import Relay
 from vertice.kernel.database import Database, WriteSession
 from vertice.kernel.logging import configure
@@ -220,7 +220,7 @@ async def working(order: dict[str, Any], home: Path) -> None:
             reviews=reviews,
             policy_of=Policies.of(ServiceSettings(vertice_home=home, database_url=url), scans),
             auto_merges=False,
-            rabbitmq_url=order["rabbitmq"],
+            broker=Address.parse(order["rabbitmq"]),
             takers={DESTINATION: nothing},
             subscriptions=[],
             execute=nothing,

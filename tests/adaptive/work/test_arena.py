@@ -340,9 +340,7 @@ ORDERED = Ordered("WAR-20261121-001", REMEDY.apvs, 1, "a" * 40, "b" * 40, "d" * 
 PROBES = {code_of("a"): (a_probe("P-a", "a"),)}
 
 
-def received(
-    data: bytes | None = None, *, evidence: Evidence | None = None, probes: Any = None, manifest: str = ""
-) -> Any:
+def received(data: bytes | None = None, *, evidence: Evidence | None = None, probes: Any = None) -> Any:
     text = data or a_result(ORDERED.run, ORDERED.digest, evidence)
     told = {
         "code": ORDERED.run,
@@ -352,9 +350,8 @@ def received(
         "finished_at": "2026-11-21T12:00:00Z",
         "result": json.loads(text),
     }
-    remedy = replace(REMEDY, manifest=manifest) if manifest else REMEDY
     arena = GitHubArena(Access(None))  # type: ignore[arg-type]  # nothing is asked here
-    trial = arena.receive(a_request(key="github:acme/shop"), remedy, sites_of("a"), probes or PROBES, ORDERED, told)
+    trial = arena.receive(a_request(key="github:acme/shop"), REMEDY, sites_of("a"), probes or PROBES, ORDERED, told)
     return trial, judge(trial.evidence)
 
 
@@ -383,11 +380,6 @@ def test_a_case_that_the_runner_left_out_is_no_pass() -> None:
 def test_which_lines_call_into_the_change_is_not_the_runners_to_say() -> None:
     trial, _ = received()
     assert {(report.sites, report.covered) for report in trial.evidence.tests} == {(("app.py:97",), ("app.py:97",))}
-    below, verdict = received(manifest="services/shop/requirements.txt")
-    assert [report.covered for report in below.evidence.tests] == [(), ()]
-    assert verdict.grade == Grade.partly_proven
-    folder, _ = received(manifest="requirements/base.txt")
-    assert folder.evidence.tests[0].covered == ("app.py:97",)
 
 
 @pytest.mark.parametrize(

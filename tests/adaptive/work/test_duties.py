@@ -138,7 +138,7 @@ class Office:
             reviews=self.reviews,
             policy_of=policies,
             auto_merges=policies.service.auto_merge.enabled,
-            rabbitmq_url="",
+            broker=None,
             takers=Delivery(self.database, [self.slate], told, clock=self.clock).takers,
             subscriptions=[dispatches(ProjectStore(self.database, audit=no_audit))],
             execute=execute,

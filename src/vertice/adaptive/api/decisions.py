@@ -19,7 +19,7 @@ from vertice.adaptive.review.decide import MAX_TEXT, MIN_JUSTIFICATION, Conflict
 from vertice.adaptive.review.documents import DecisionDocument, decision_document, review_document
 from vertice.adaptive.review.model import Decision, DecisionKind, DecisionRecord, DecisionState, Review
 from vertice.adaptive.review.queue import Order, page
-from vertice.adaptive.review.rules import facts_of, low_risk, permit
+from vertice.adaptive.review.rules import facts_of, low_risk, permit, proposers_of
 from vertice.kernel.auth.model import Principal
 from vertice.kernel.errors import VerticeError
 from vertice.kernel.http.pages import Page, PageRequest, page_request
@@ -116,7 +116,7 @@ async def decide(service: Service, review: Review, decision: Decision, principal
         decision,
         expected_version=review.version,
         standing=standing,
-        permit=permit(await service.policy_of(review), principal.role),
+        permit=permit(await service.policy_of(review), principal.role, proposers_of(review)),
     )
     service.metrics.decided(made.kind, review.severity, seconds=perf_counter() - started)
     if made.state is DecisionState.recorded:
@@ -217,7 +217,7 @@ def _add_bulk(routes: APIRouter, service: Service) -> None:
 
 async def _one_of_many(service: Service, code: str, said: BulkDecision, principal: Principal) -> BulkOutcome:
     review = await service.reviews.get(code)
-    low, why = low_risk(await service.policy_of(review), facts_of(review))
+    low, why = low_risk(await service.policy_of(review), facts_of(review, proposers_of(review)))
     if not low:
         return BulkOutcome(review=code, decided=False, reason=why, decision=None)
     if said.dry_run:

@@ -35,6 +35,7 @@ from vertice.kernel.auth.model import Role
 from vertice.kernel.auth.oidc import Oidc, OidcClient
 from vertice.kernel.auth.store import AuthStore
 from vertice.kernel.bus.live import Live
+from vertice.kernel.bus.rabbit import Address
 from vertice.kernel.bus.redis import CHANNEL, RedisHints
 from vertice.kernel.database import Database, WriteSession
 from vertice.kernel.errors import InputError
@@ -229,5 +230,5 @@ def _checks(settings: ServiceSettings, database: Database) -> list[Check]:
     if url := settings.redis_url.get_secret_value():
         checks.append(RedisCheck(url))
     if url := settings.rabbitmq_url.get_secret_value():
-        checks.append(RabbitMqCheck(url, queues=[queue.name for queue in TOPOLOGY.queues]))
+        checks.append(RabbitMqCheck(Address.parse(url).url, queues=[queue.name for queue in TOPOLOGY.queues]))
     return [*checks, WorkersCheck(seen_since), DiskCheck(settings.vertice_home)]

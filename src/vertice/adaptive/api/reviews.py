@@ -15,7 +15,7 @@ from vertice.adaptive.review.decide import MAX_TEXT
 from vertice.adaptive.review.documents import ReviewDocument, Summary, review_document
 from vertice.adaptive.review.model import Comment, DecisionKind, Reviewer
 from vertice.adaptive.review.queue import page
-from vertice.adaptive.review.rules import NeedsSecond, Refused, facts_of, low_risk, may_decide
+from vertice.adaptive.review.rules import NeedsSecond, Refused, facts_of, low_risk, may_decide, proposers_of
 from vertice.kernel.auth.model import ForbiddenError, Principal, Role
 from vertice.kernel.http.etag import IfMatch, if_match, not_modified
 from vertice.kernel.http.pages import Page
@@ -135,7 +135,7 @@ def _add_one(routes: APIRouter, service: Service) -> None:
         """Say which decisions you may make on it now, and why not the others."""
         review = await service.reviews.get(code)
         policy = await service.policy_of(review)
-        facts = facts_of(review)
+        facts = facts_of(review, proposers_of(review))
         items = []
         for kind in DecisionKind:
             ruling = may_decide(policy, reviewer_of(principal), principal.role, facts, kind)

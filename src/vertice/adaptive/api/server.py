@@ -4,7 +4,6 @@ import asyncio
 import logging
 import signal
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -15,9 +14,8 @@ from uvicorn.supervisors import Multiprocess
 
 from vertice.adaptive.api.process import Api, open_api
 from vertice.adaptive.work.enqueue import Enqueuer
-from vertice.kernel import tracing
+from vertice.kernel import telemetry
 from vertice.kernel.errors import UnfinishedError
-from vertice.kernel.logging import configure
 from vertice.kernel.metrics import shared_folder
 from vertice.kernel.settings import ServiceSettings, load_service
 
@@ -52,18 +50,10 @@ class Worker(Protocol):
 
 def prepare(settings: ServiceSettings) -> None:
     """Set up the logs and traces of this process."""
-    level = "DEBUG" if settings.debug else settings.log_level
-    configure(environment=settings.environment, level=level, stream=sys.stdout, service="vertice-api")
+    telemetry.start(settings, service="vertice-api")
     # At INFO uvicorn would log WebSocket addresses with their queries; and it takes a refused handshake for an error.
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     logging.getLogger("uvicorn.error").addFilter(_is_true_error)
-    if settings.otel_exporter_otlp_endpoint:
-        tracing.configure(
-            endpoint=settings.otel_exporter_otlp_endpoint,
-            service="vertice-api",
-            version=settings.app_version,
-            environment=settings.environment,
-        )
 
 
 def app() -> FastAPI:

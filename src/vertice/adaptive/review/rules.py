@@ -32,6 +32,7 @@ __all__ = [
     "may_decide",
     "overdue",
     "permit",
+    "proposers_of",
 ]
 
 
@@ -123,6 +124,11 @@ def facts_of(review: Review, proposed_by: Collection[str] = ()) -> Facts:
         proposed_by=frozenset(proposed_by).union(*modified),
         touched=bool(review.decisions),
     )
+
+
+def proposers_of(review: Review) -> tuple[str, ...]:
+    """Return who asked for the scan that the review comes from, as `facts_of` takes it."""
+    return (review.proposed_by,) if review.proposed_by else ()
 
 
 def may_decide(policy: Policy, reviewer: Reviewer, role: Role, facts: Facts, kind: DecisionKind) -> Ruling:

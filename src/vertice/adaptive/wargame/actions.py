@@ -289,7 +289,7 @@ jobs:
 {env}        run: |
           read -r -a ids <<< "$ADVISORIES"
           status=0
-          vertice wargame run --run "$RUN" --expect "$DIGEST" --before "before/$LOCK" --after "after/$LOCK" \\
+          vertice wargame run --run "$RUN" --expect "$DIGEST" --before before --after after --manifest "$LOCK" \\
             "${{ids[@]/#/--advisory=}}" --output result.json || status=$?
           sha256sum result.json
           # 1 says that the patch is not proven, which is a result like any other.

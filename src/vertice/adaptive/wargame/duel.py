@@ -78,12 +78,17 @@ def locks_digest(before: Lock, after: Lock) -> str:
     return hashlib.sha256(f"{before.digest}\n{after.digest}".encode()).hexdigest()
 
 
-def only_lock(project: Project) -> Lock:
-    """Return the project's lock. Raises InputError when it has several, or one that is not fully known."""
-    if len(project.manifests) != 1:
+def only_lock(project: Project, path: str = "") -> Lock:
+    """Return the project's lock, that of the manifest at `path` where it is given.
+
+    Raises InputError when there is no such manifest, when there are several, or when one is not fully known.
+    """
+    found = [one for one in project.manifests if path in {"", one.path}]
+    if len(found) != 1:
         paths = ", ".join(printable(one.path, limit=100) for one in project.manifests[:10])
-        raise InputError("has several manifests", where=str(project.root), todo=f"Name one of {paths}.")
-    manifest = project.manifests[0]
+        what = "has several manifests" if found else f"has no manifest {printable(path, limit=100)}"
+        raise InputError(what, where=str(project.root), todo=f"Name one of {paths}.")
+    manifest = found[0]
     if not manifest.complete:
         raise InputError(
             "it is not fully known what would be installed", where=manifest.path, todo="Pin every version."
@@ -98,9 +103,8 @@ def probes_named(names: Sequence[str], known: Sequence[Probe]) -> tuple[tuple[Pr
     return tuple(found.values()), tuple(name for name, own in attacks.items() if not own)
 
 
-def sites_of(project: Project, probes: Sequence[Probe], after: Lock) -> tuple[Site, ...]:
+def sites_of(project: Project, probes: Sequence[Probe], before: Lock, after: Lock) -> tuple[Site, ...]:
     """Return the project's own lines that call into a package that is attacked, or that `after` has otherwise."""
-    before = only_lock(project)
     attacked = {facts.package for probe in probes for facts in probe.advisories}
     source = combine(None, [facts for probe in probes for facts in probe.advisories])
     changed = set(before.requirements) ^ set(after.requirements)

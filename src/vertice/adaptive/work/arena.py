@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Literal
 
 from dbos import DBOSClient
@@ -122,7 +122,7 @@ class GitHubArena:
         distinct = tuple({probe.id: probe for own in probes.values() for probe in own}.values())
         try:
             found = read_result(result.result, run=ordered.run, digest=ordered.digest, probes=distinct)
-            evidence = _believed(found.evidence, remedy, sites, probes)
+            evidence = _believed(found.evidence, sites, probes)
         except InputError as error:
             return _nothing(remedy, request, probes, ordered, f"{error.where} {error.what}")
         return Trial(Venue(ordered.run, f"{_SOURCE} ({found.arena})"[:100], found.versions), evidence)
@@ -227,7 +227,7 @@ def _names(apv: Apv, probes: tuple[Probe, ...]) -> tuple[str, ...]:
     )
 
 
-def _believed(evidence: Evidence, remedy: Remedy, sites: tuple[Site, ...], probes: _Probes) -> Evidence:
+def _believed(evidence: Evidence, sites: tuple[Site, ...], probes: _Probes) -> Evidence:
     """Return the evidence with all that is ours to say said here: what was attacked, and which lines count.
 
     Raises InputError when an attack that was begun was not made in every way.
@@ -239,24 +239,16 @@ def _believed(evidence: Evidence, remedy: Remedy, sites: tuple[Site, ...], probe
         wanted = {(probe.id, case.name, side) for case in probe.cases for side in Side}
         if complete and probe.id in begun and not wanted <= ran:
             raise InputError(f"leaves cases of {probe.id} out", where="the result")
-    folder = _folder(remedy.manifest)
     ours = tuple(f"{site.path}:{site.line}" for site in sites)
     return replace(
         evidence,
-        tests=tuple(_rebased(report, folder, ours) for report in evidence.tests),
+        tests=tuple(_counted(report, ours) for report in evidence.tests),
         unprobed=tuple(code for code, own in probes.items() if not own or any(one.id not in begun for one in own)),
     )
 
 
-def _rebased(report: TestReport, folder: PurePosixPath, ours: tuple[str, ...]) -> TestReport:
-    covered = {str(folder / site) for site in report.covered}
-    return replace(report, sites=ours, covered=tuple(site for site in ours if site in covered))
-
-
-def _folder(manifest: str) -> PurePosixPath:
-    """Return the folder that the runner takes for the project's: files in requirements/ belong to the one above."""
-    path = PurePosixPath(manifest)
-    return path.parent.parent if path.parent.name == "requirements" and path.suffix == ".txt" else path.parent
+def _counted(report: TestReport, ours: tuple[str, ...]) -> TestReport:
+    return replace(report, sites=ours, covered=tuple(site for site in ours if site in report.covered))
 
 
 def _nothing(remedy: Remedy, request: Request, probes: _Probes, ordered: Ordered, why: str) -> Trial:

@@ -55,8 +55,8 @@ class Duties:
     policy_of: Callable[[Review], Awaitable[Policy]]
     auto_merges: bool
     """Whether the service's own policy allows it at all."""
-    rabbitmq_url: str
-    """"": messages stay in the process."""
+    broker: Address | None
+    """None: messages stay in the process."""
     takers: Mapping[str, Taker]
     """Destinations of this process itself: notifications."""
     subscriptions: Sequence[Subscription[Any]]
@@ -70,13 +70,12 @@ class Duties:
     async def run(self) -> None:
         """Do them all, until cancelled; what was begun is finished."""
         inbox = Inbox(self.database, clock=self.clock)
-        address = Address.parse(self.rabbitmq_url) if self.rabbitmq_url else None
-        publisher = RabbitPublisher(address, TOPOLOGY) if address else None
+        publisher = RabbitPublisher(self.broker, TOPOLOGY) if self.broker else None
         taken_here = dict(self.takers) | (
-            {} if address else {one.queue.name: inbox.taker(one) for one in self.subscriptions}
+            {} if self.broker else {one.queue.name: inbox.taker(one) for one in self.subscriptions}
         )
         relay = Relay(self.database, InProcess(taken_here, otherwise=publisher), source=SOURCE, clock=self.clock)
-        consumer = Consumer(address, TOPOLOGY, inbox, self.subscriptions) if address else None
+        consumer = Consumer(self.broker, TOPOLOGY, inbox, self.subscriptions) if self.broker else None
         running = [asyncio.create_task(relay.run())]
         if consumer is not None:
             running.append(asyncio.create_task(consumer.run()))

@@ -25,7 +25,7 @@ from vertice.adaptive.projects.scans import Looked
 from vertice.adaptive.remedy.releases import Releases
 from vertice.adaptive.report.formats import render
 from vertice.adaptive.report.model import Format, ScanResult
-from vertice.adaptive.review.policy import UNRESTRICTED
+from vertice.adaptive.review.policy import UNRESTRICTED, Policy, stricter
 from vertice.adaptive.scan import open_store
 from vertice.adaptive.scan import scan as scan_files
 from vertice.adaptive.triage.codes import Codes
@@ -79,6 +79,8 @@ class RegisteredGround:
     github: GitHubSettings | None = None
     fought_in: str = "bwrap"
     """Where wargames of GitHub's projects run: `bwrap` (here) or `github` (GitHub Actions)."""
+    policy: Policy = UNRESTRICTED
+    """The service's own."""
     _grounds: OrderedDict[str, LocalGround] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -184,6 +186,7 @@ class RegisteredGround:
 
     def _made(self, request: Request) -> LocalGround:
         copy = heal_folder(self.home, request) / "project"
+        config = load_config(copy if request.digest and copy.exists() else self._files_of(request), base=UNRESTRICTED)
         return LocalGround(
             home=self.home,
             database_url=self.database_url,
@@ -191,11 +194,12 @@ class RegisteredGround:
             arena=self.arena,
             arena_name=self.arena_name,
             store=open_store(self.home, self.advisories),
-            config=load_config(copy if request.digest and copy.exists() else self._files_of(request)),
+            config=config,
             codes=self.codes,
             releases=self.releases,
             files=self._files_of,
             github=self.github,
+            policy=stricter(self.policy, config.policy),
         )
 
     def _files(self, project: Project, ref: str) -> tuple[Path, str]:

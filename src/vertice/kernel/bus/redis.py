@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from vertice.kernel.errors import InputError
 from vertice.kernel.logging import get_logger
 
 if TYPE_CHECKING:
@@ -23,10 +24,18 @@ _SEND_SECONDS = 1.0
 
 
 class RedisHints:
-    """`Hints` over one Redis channel. While Redis is away nothing is told, and everybody looks by themselves."""
+    """`Hints` over one Redis channel. While Redis is away nothing is told, and everybody looks by themselves.
+
+    Raises InputError for what is not a Redis URL.
+    """
 
     def __init__(self, url: str, channel: str) -> None:
-        self._redis = Redis.from_url(url, socket_connect_timeout=_SEND_SECONDS, socket_timeout=None)
+        try:
+            self._redis = Redis.from_url(url, socket_connect_timeout=_SEND_SECONDS, socket_timeout=None)
+        except ValueError:  # it may show the password
+            raise InputError(
+                "is not a Redis URL", where="REDIS_URL", todo="Write redis://:password@host:6379/0."
+            ) from None
         self._channel = channel
         self._heard = asyncio.Event()
         self._away = False
