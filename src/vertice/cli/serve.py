@@ -99,7 +99,9 @@ async def _serve(bench: Workbench, settings: "ServiceSettings", *, embedded: boo
     async with Database.open(settings.database) as database:
         work, beside = None, None
         if embedded:
-            how = WorkSettings(settings.database, bench.home, proves=settings.wargaming_enabled)
+            how = WorkSettings(
+                settings.database, bench.home, proves=settings.wargaming_enabled, arena=settings.vertice_arena
+            )
             work = work_of(bench, settings, how, database, changed=api.service.live.wake)
             beside = asyncio.create_task(
                 duties_of(bench, settings, database, changed=api.service.live.wake).run(), name="duties"

@@ -54,6 +54,7 @@ def worker(
         wargames=wargames,
         wargames_everywhere=everywhere or None,
         proves=settings.wargaming_enabled,
+        arena=settings.vertice_arena,
         grace_seconds=grace,
     )
     asyncio.run(bring_up(settings))
@@ -130,18 +131,22 @@ def duties_of(
     """Return what this process does beside the queued work."""
     from functools import partial
 
+    from vertice.adaptive.execution.github_settings import github_of
     from vertice.adaptive.notices import notice_of
     from vertice.adaptive.policies import Policies
     from vertice.adaptive.projects.scans import ScanStore
     from vertice.adaptive.projects.store import ProjectStore
     from vertice.adaptive.review.store import ReviewStore
+    from vertice.adaptive.work.arena import Telling, results, workflows
     from vertice.adaptive.work.duties import Duties
-    from vertice.adaptive.work.enqueue import Enqueuer
+    from vertice.adaptive.work.enqueue import Enqueuer, engine_client
     from vertice.adaptive.work.inbound import dispatches
+    from vertice.adaptive.work.names import WORKFLOWS
     from vertice.kernel.bus.rabbit import Address
     from vertice.kernel.notify import Delivery
 
     policies = Policies.of(settings, ScanStore(database))
+    github = github_of(settings)
     rabbitmq = settings.rabbitmq_url.get_secret_value()
     urls = [url.get_secret_value() for url in settings.notify_urls]
     told = partial(
@@ -156,10 +161,16 @@ def duties_of(
         policy_of=policies,
         auto_merges=policies.service.auto_merge.enabled,
         broker=Address.parse(rabbitmq) if rabbitmq else None,
-        takers=Delivery(database, _notifiers(urls), told).takers,
-        subscriptions=[dispatches(ProjectStore(database, audit=_audit))],
+        takers={
+            **Delivery(database, _notifiers(urls), told).takers,
+            **({WORKFLOWS: workflows(database, github.access)} if github else {}),
+        },
+        subscriptions=[
+            dispatches(ProjectStore(database, audit=_audit)),
+            results(Telling(engine_client(settings.database, bench.home))),
+        ],
         execute=Enqueuer(settings.database, bench.home).enqueue_execution,
-        github=_github(settings),
+        github=github,
     )
 
 
@@ -183,15 +194,17 @@ def work_of(
 
     `changed` is called after each live event, for whoever listens in this process.
     """
+    from vertice.adaptive.execution.github_settings import github_of
     from vertice.adaptive.policies import Policies
     from vertice.adaptive.projects.scans import ScanStore
     from vertice.adaptive.projects.store import ProjectStore
     from vertice.adaptive.review.store import ReviewStore
+    from vertice.adaptive.work.arena import GitHubArena
     from vertice.adaptive.work.decisions import StoredDecisions
     from vertice.adaptive.work.grounds import RegisteredGround
     from vertice.adaptive.work.worker import Tools, Work
 
-    github = _github(settings)
+    github = github_of(settings)
     sandbox, environments = bench.sandbox, bench.environments
     advisories = settings.vertice_advisories
     ground = RegisteredGround(
@@ -207,6 +220,7 @@ def work_of(
         fetch=_fetch(github),
         github=github,
         policy=Policies.of(settings, ScanStore(database)).service,
+        fought_in=settings.vertice_arena,
     )
 
     def tidy() -> None:
@@ -221,6 +235,7 @@ def work_of(
         projects=ProjectStore(database, audit=_audit),
         scans=ScanStore(database, changed=changed),
         decisions=StoredDecisions(ReviewStore(database, home=bench.home, changed=changed), bench.home, github),
+        outside=GitHubArena(github.access) if github else None,
         tidy=tidy,
     )
     return Work(how, database, tools)
@@ -241,16 +256,6 @@ def _codes(bench: Workbench, how: "WorkSettings") -> "Codes":
     from vertice.adaptive.triage.database_codes import DatabaseCodes
 
     return bench.codes if how.embedded else DatabaseCodes(how.database_url)
-
-
-def _github(settings: "ServiceSettings") -> "GitHubSettings | None":
-    from vertice.adaptive.execution.github import GitHubSettings
-    from vertice.adaptive.execution.github_client import Access
-
-    if not settings.github_token.get_secret_value():
-        return None
-    review_url = f"{settings.public_url}/reviews/{{code}}" if settings.public_url else ""
-    return GitHubSettings(Access(settings.github_token, settings.github_api_url), review_url=review_url)
 
 
 def _fetch(github: "GitHubSettings | None") -> "Fetch":

@@ -115,6 +115,8 @@ class ServiceSettings(Settings):
     websocket_enabled: bool = True
     wargaming_enabled: bool = True
     """False: this process runs no wargames."""
+    vertice_arena: Literal["bwrap", "github"] = "bwrap"
+    """Where wargames of repositories on GitHub run: on the worker's machine, or in GitHub Actions."""
     github_token: SecretStr = SecretStr("")
     github_repo_owner: str = ""
     github_repo_name: str = ""

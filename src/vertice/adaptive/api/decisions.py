@@ -110,7 +110,7 @@ async def decide(service: Service, review: Review, decision: Decision, principal
     started = perf_counter()
     standing = Standing(None, None)
     if decision.kind is DecisionKind.approve:
-        standing = await asyncio.to_thread(standing_of, review, service.settings.vertice_home)
+        standing = await asyncio.to_thread(standing_of, review, service.settings.vertice_home, service.github)
     made = await service.reviews.record_decision(
         review.code,
         decision,

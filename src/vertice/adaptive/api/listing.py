@@ -20,6 +20,8 @@ from vertice.kernel.http.pages import DEFAULT_LIMIT, MAX_LIMIT, PageRequest
 __all__ = ["FILTERS", "PARAMETERS", "Listing", "listing"]
 
 _MAX_CURSOR = 2048
+_MAX_KEPT = 4096
+"""Bytes of an address that is remembered: one may be much longer, with parameters that nobody asks for."""
 _LISTS = frozenset({"status", "severity", "verdict"})
 
 
@@ -44,10 +46,10 @@ class Listing(BaseModel):
 
 def listing(request: Request) -> tuple[Filter, Order, PageRequest]:
     """Return what the address asks for. Raises RequestValidationError."""
-    return _read(request.scope["query_string"])
+    query: bytes = request.scope["query_string"]
+    return _kept(query) if len(query) <= _MAX_KEPT else _read(query)
 
 
-@lru_cache(maxsize=1024)
 def _read(query: bytes) -> tuple[Filter, Order, PageRequest]:
     given: dict[str, Any] = {}
     for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
@@ -58,7 +60,7 @@ def _read(query: bytes) -> tuple[Filter, Order, PageRequest]:
     try:
         asked = Listing.model_validate(given)
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_input=False, include_context=False)
+        problems = error.errors(include_url=False, include_context=False)
         raise RequestValidationError([{**one, "loc": ("query", *one["loc"])} for one in problems]) from None
     wanted = Filter(
         status=asked.status,
@@ -72,6 +74,9 @@ def _read(query: bytes) -> tuple[Filter, Order, PageRequest]:
         overdue=asked.overdue,
     )
     return wanted, asked.sort, PageRequest(asked.limit, asked.cursor)
+
+
+_kept = lru_cache(maxsize=1024)(_read)
 
 
 def _parameters() -> list[dict[str, Any]]:

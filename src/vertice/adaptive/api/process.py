@@ -16,6 +16,7 @@ from vertice.adaptive.api.app import Parts, make_app
 from vertice.adaptive.api.live import Audience
 from vertice.adaptive.api.overview import tell_statistics
 from vertice.adaptive.api.service import Service, Tasks
+from vertice.adaptive.execution.github_settings import github_of
 from vertice.adaptive.messages.queues import TOPOLOGY
 from vertice.adaptive.metrics import HitlMetrics
 from vertice.adaptive.policies import Policies
@@ -96,6 +97,7 @@ def open_api(settings: ServiceSettings, tasks: Tasks, *, person: tuple[str, str]
         audience=Audience(),
         tasks=tasks,
         policy_of=policies,
+        github=github_of(settings),
         metrics=HitlMetrics(metrics, active_reviews=lambda: _active(database, clock)),
         clock=clock,
     )

@@ -7,6 +7,7 @@ from typing import Protocol
 from uuid import UUID
 
 from vertice.adaptive.api.live import Audience
+from vertice.adaptive.execution.github import GitHubSettings
 from vertice.adaptive.metrics import HitlMetrics
 from vertice.adaptive.projects.model import Scan
 from vertice.adaptive.projects.scans import ScanStore
@@ -48,6 +49,7 @@ class Service:
     tasks: Tasks
     policy_of: Callable[[Review], Awaitable[Policy]]
     """The service's policy, made stricter by the project's own."""
+    github: GitHubSettings | None
     metrics: HitlMetrics
     clock: Callable[[], datetime]
 
