@@ -24,7 +24,7 @@ from vertice.cli.scan import scan
 from vertice.cli.serve import login, serve
 from vertice.cli.wargame import app as wargame
 from vertice.cli.worker import worker
-from vertice.kernel.errors import UnfinishedError, VerticeError, from_os_error
+from vertice.kernel.errors import InputError, UnfinishedError, VerticeError, from_os_error
 from vertice.kernel.text import printable
 
 __all__ = ["app", "main"]
@@ -91,6 +91,9 @@ def main(argv: Sequence[str] | None = None, stdout: IO[str] | None = None, stder
             if (shown := _usage(error)) is not None:
                 err.write(shown)
                 return 2
+            if isinstance(error, ModuleNotFoundError) and not (error.name or "vertice").startswith("vertice"):
+                todo = "Install it with `pip install 'vertice[adaptive]'`."
+                return _say(InputError(f"a part of the service is not installed: {error.name}", todo=todo), err)
             what = f"a fault of Vértice's own: {type(error).__name__}: {error}"
             return _say(UnfinishedError(what, where=_where(error), todo="Please report it."), err)
     return code if isinstance(code, int) else 0

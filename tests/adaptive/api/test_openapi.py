@@ -33,6 +33,7 @@ PUBLIC = {
     *("show_health", "show_liveness", "show_readiness", "list_components", "show_component", "scrape"),
     *("show_hitl_health", "show_hitl_liveness", "show_hitl_readiness"),
     *("show_login", "show_login_script", "log_in_by_form", "go_to_provider", "come_back", "log_in", "show_session"),
+    "show_messages",
 }
 """Operations that nobody has to log in for."""
 NOT_DONE = {"go_to_provider", "come_back", "take_delivery"}

@@ -50,6 +50,7 @@ TAGS = [
     {"name": "apvs", "description": "Findings: an advisory matched to a dependency of a project."},
     {"name": "statistics", "description": "How much waits, how long it takes, how often person and machine agree."},
     {"name": "webhooks", "description": "What GitHub tells of itself."},
+    {"name": "messages", "description": "What stands in the queues of RabbitMQ."},
     {"name": "login", "description": "Sessions of persons, and API tokens of machines."},
     {"name": "health", "description": "For probes: whether the service and what it depends on work."},
     {"name": "metrics", "description": "For Prometheus."},

@@ -11,9 +11,9 @@ a queue which nobody reads does not hold us up; a full dead-letter queue loses i
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from faststream.rabbit import ExchangeType, QueueType, RabbitBroker, RabbitExchange, RabbitQueue
-
 if TYPE_CHECKING:
+    # Names of queues are wanted where no broker is, and where nothing for one is installed.
+    from faststream.rabbit import RabbitBroker, RabbitExchange, RabbitQueue
     from faststream.rabbit.schemas.queue import QuorumQueueArgs
 
 __all__ = ["Queue", "Topology", "declare"]
@@ -54,8 +54,10 @@ class Topology:
         """Return the queue of that name, None when there is none."""
         return next((queue for queue in self.queues if queue.name == name), None)
 
-    def declared(self, queue: Queue) -> RabbitQueue:
+    def declared(self, queue: Queue) -> "RabbitQueue":
         """Return the queue as it is declared."""
+        from faststream.rabbit import QueueType, RabbitQueue
+
         arguments: QuorumQueueArgs = {
             "x-max-length": queue.max_messages,
             "x-max-length-bytes": queue.max_bytes,
@@ -68,8 +70,10 @@ class Topology:
             arguments["x-dead-letter-strategy"] = "at-least-once"
         return RabbitQueue(queue.name, queue_type=QueueType.QUORUM, arguments=arguments)
 
-    def dead(self, queue: Queue) -> RabbitQueue:
+    def dead(self, queue: Queue) -> "RabbitQueue":
         """Return the queue's dead-letter queue as it is declared."""
+        from faststream.rabbit import QueueType, RabbitQueue
+
         arguments: QuorumQueueArgs = {
             "x-max-length": queue.max_messages,
             "x-max-length-bytes": queue.max_bytes,
@@ -81,12 +85,14 @@ class Topology:
         )
 
     @property
-    def dead_letter_exchange(self) -> RabbitExchange:
+    def dead_letter_exchange(self) -> "RabbitExchange":
         """The exchange that leads each dead letter to its queue."""
+        from faststream.rabbit import ExchangeType, RabbitExchange
+
         return RabbitExchange(self.exchange, type=ExchangeType.DIRECT, durable=True)
 
 
-async def declare(broker: RabbitBroker, topology: Topology) -> None:
+async def declare(broker: "RabbitBroker", topology: Topology) -> None:
     """Make what is not there yet."""
     exchange = await broker.declare_exchange(topology.dead_letter_exchange)
     for queue in topology.queues:
