@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help setup setup-servers run test lint probes e2e bench clean
+.PHONY: help setup setup-servers run test lint probes e2e openapi bench bench-service clean
 
 BIN := .venv/bin
 JOBS ?= $(shell nproc)
@@ -36,9 +36,16 @@ probes: setup ## Every shipped probe against a vulnerable and a fixed release (i
 e2e: setup-servers ## Whole journeys only
 	$(BIN)/pytest tests/e2e
 
+openapi: setup ## Renew docs/openapi.json and docs/asyncapi.json
+	$(BIN)/python -m vertice.adaptive.api.openapi > docs/openapi.json
+	$(BIN)/python -m vertice.adaptive.messages.document > docs/asyncapi.json
+
 bench: setup ## Side by side with peers, as ratios
 	$(BIN)/uv sync -q --locked --inexact --all-extras --group bench
 	$(BIN)/python bench/run.py
+
+bench-service: setup-servers ## The service under load, beside a bare endpoint (needs wrk)
+	$(BIN)/python -m bench.service
 
 clean: ## Remove what `make` made, the virtual environment included
 	rm -rf .venv $(RUN) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
