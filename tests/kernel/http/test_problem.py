@@ -72,5 +72,5 @@ def test_every_documented_status_points_to_the_one_schema():
             "description": words,
             "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
-        for status, words in ((404, "Not Found"), (409, "Conflict"))
+        for status, words in ((404, "Not found"), (409, "Conflict"))
     }
