@@ -22,6 +22,8 @@ LIBRARIES = ("dbos", "faststream", "faststream.access.rabbit", "uvicorn", "uvico
 def restored() -> Iterator[None]:
     loggers = [standard.getLogger(name) for name in (None, *LIBRARIES, "uvicorn.asgi")]
     before = [(logger, logger.handlers, logger.level, logger.propagate) for logger in loggers]
+    for logger in loggers[1:]:
+        logger.setLevel(standard.NOTSET)  # another test of this process may have set one up
     yield
     for logger, handlers, level, propagate in before:
         logger.handlers, logger.level, logger.propagate = handlers, level, propagate
