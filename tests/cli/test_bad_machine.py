@@ -89,7 +89,7 @@ class TestFullDisk:
     def test_room_for_the_reviews_but_not_for_the_workflow(
         self, full: Callable[..., Confined], pinned: Path, tmp_path: Path
     ) -> None:
-        machine = full(300_000)
+        machine = full(500_000)
         machine.environment["VERTICE_HOME"] = str(tmp_path / "disk")
         refused = refusal(machine.run("heal", pinned))
         assert (refused.code, refused.what) == (3, "no space left to note how far the heal is")
