@@ -7,12 +7,14 @@ from datetime import UTC, datetime, timedelta, timezone
 from urllib.parse import quote
 
 import pytest
+from asyncpg.exceptions import InternalClientError
 from sqlalchemy import make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from tests.servers import PASSWORD, Postgres
 from vertice.kernel.database import Database, UtcDateTime, alone, current, upgrade
+from vertice.kernel.database_errors import explained
 from vertice.kernel.errors import InputError, UnfinishedError, VerticeError
 from vertice.kernel.migrations import HEAD
 
@@ -162,6 +164,14 @@ async def test_a_server_that_goes_is_one_clear_error_and_one_that_comes_back_wor
         refuse_secrets(caught.value)
         server.start()
         assert await asyncio.gather(*(seq_of(database) for _ in range(5))) == [0] * 5
+
+
+def test_a_server_that_is_cut_off_in_mid_sentence_is_a_lost_connection_too():
+    """The moment is too short to be met on purpose; the words are asyncpg's, from a run that met it."""
+    words = "cannot switch to state 12; another operation (2) is in progress"
+    driver = InternalClientError(words)
+    wrapped = DBAPIError("UPDATE audit_head SET seq = 9", {}, driver)
+    assert str(explained(wrapped, "here")) == "here: the connection to the database was lost. Try it again."
 
 
 async def test_a_server_that_hangs_is_not_waited_for_without_end(private_postgres):

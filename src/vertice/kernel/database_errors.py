@@ -25,7 +25,7 @@ def explained(error: BaseException, where: str) -> VerticeError | None:
     if not isinstance(error, DBAPIError | sqlite3.Error) and not state:
         return None
     said = _said(driver)
-    for sign, kind, what, todo in _POSTGRES_STATES if state else _SQLITE_WORDS:
+    for sign, kind, what, todo in _POSTGRES_STATES if state else _WORDS:
         if state.startswith(sign) if state else sign in said:
             return kind(what.format(said=printable(said, limit=200)), where=where, todo=todo)
     return UnfinishedError(f"the database refused: {printable(said, limit=300)}", where=where, todo="Try it again.")
@@ -48,7 +48,9 @@ _Row = tuple[str, type[VerticeError], str, str]
 _LACKS = "the database lacks Vértice's tables"
 _AGAIN = "Try it again."
 
-_SQLITE_WORDS: tuple[_Row, ...] = (
+_LOST = "the connection to the database was lost"
+
+_WORDS: tuple[_Row, ...] = (
     ("is full", UnfinishedError, "no space left for the database", "Free some space and run it again."),
     ("disk I/O error", UnfinishedError, "the disk refused to write the database", "Free some space and run it again."),
     ("is locked", UnfinishedError, "another process holds the database", "Wait for it to end and try again."),
@@ -57,12 +59,16 @@ _SQLITE_WORDS: tuple[_Row, ...] = (
     ("not a database", InputError, "is not a SQLite database", "Name another DATABASE_URL, or restore a backup."),
     ("malformed", InputError, "the database is damaged", "Restore a backup."),
     ("no such table", InputError, _LACKS, "Run `vertice db upgrade`."),
+    # asyncpg's, when the server's last words came in the middle of a question and its end was never heard
+    ("cannot switch to state", UnfinishedError, _LOST, _AGAIN),
+    ("connection is closed", UnfinishedError, _LOST, _AGAIN),
 )
+"""By what an error without a SQLSTATE says: all of SQLite's, and asyncpg's own."""
 
 _POSTGRES_STATES: tuple[_Row, ...] = (
-    ("08", UnfinishedError, "the connection to the database was lost", _AGAIN),
+    ("08", UnfinishedError, _LOST, _AGAIN),
     ("57P03", UnfinishedError, "the database is starting or stopping", "Try it again in a moment."),
-    ("57P", UnfinishedError, "the connection to the database was lost", _AGAIN),
+    ("57P", UnfinishedError, _LOST, _AGAIN),
     ("53300", UnfinishedError, "the database takes no more connections", "Raise its max_connections, or try again."),
     ("53100", UnfinishedError, "no space left for the database", "Free some space and try it again."),
     ("40", UnfinishedError, "another change came in between", _AGAIN),
