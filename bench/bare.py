@@ -6,7 +6,9 @@ from pathlib import Path
 from fastapi import FastAPI, Response
 from sqlalchemy import text
 
+from vertice.adaptive.api.server import serve_many
 from vertice.kernel.database import Database
+from vertice.kernel.settings import load_service
 
 QUERIES = Path(os.environ["BENCH_QUERIES"])
 
@@ -27,3 +29,7 @@ def _add(made: FastAPI, database: Database, path: str, query: object, body: byte
         return Response(body, media_type="application/json")
 
     made.get(path)(answer)
+
+
+if __name__ == "__main__":
+    serve_many(load_service(), started=print, factory="bench.bare:app")

@@ -224,11 +224,9 @@ def reading(_url: str, bearer: str, settings: dict[str, str]) -> None:
             wrk(base, lists, bearer=bearer, seconds=3)
             ours = {"list": wrk(base, lists, bearer=bearer), "detail": wrk(base, details, bearer=bearer)}
             memory(pid)
-        command = [
-            str(BIN / "uvicorn"), "--factory", "bench.bare:app", "--port", str(bare_port), "--workers", "2",
-            "--log-level", "warning", "--no-access-log",
-        ]  # fmt: skip
-        with served(command, settings | {"BENCH_QUERIES": str(folder)}, bare_port):
+        command = [sys.executable, "-m", "bench.bare"]
+        bare_settings = settings | {"BENCH_QUERIES": str(folder), "PORT": str(bare_port), "WORKERS": "2"}
+        with served(command, bare_settings, bare_port):
             base = f"http://127.0.0.1:{bare_port}"
             wrk(base, ["/list"], seconds=3)
             bare = {

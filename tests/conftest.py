@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 from sqlalchemy import make_url
 
-from tests.machine import ROOT, WARM, Machine, commit
+from tests.machine import ROOT, Machine, commit
 from tests.servers import ManagedVhosts, Postgres, RabbitMq, Redis, Vhosts
 from tests.shared_broker import shared_vhosts
 from vertice.kernel.database import upgrade
@@ -33,14 +33,7 @@ def shared() -> Path:
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
     """A machine with an empty home, but warm caches of releases and environments."""
-    home = tmp_path / "home"
-    home.mkdir()
-    for name in WARM:
-        warm = ROOT / ".run" / "test" / name
-        warm.mkdir(parents=True, exist_ok=True)
-        (home / name).symlink_to(warm)
-    (home / "gitconfig").write_text("[user]\n\tname = Rita Reviewer\n\temail = rita@example.org\n")
-    return Machine(home)
+    return Machine.equipped(tmp_path / "home")
 
 
 @pytest.fixture

@@ -4,9 +4,11 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Self
 
 ROOT = Path(__file__).resolve().parents[1]
 VERTICE = Path(sys.executable).parent / "vertice"
@@ -33,9 +35,27 @@ class Machine:
 
     home: Path
     environment: dict[str, str] = field(default_factory=dict)
+    unseen: Path | None = None
+    """The home of another machine: for the command there is an empty folder in its place."""
+
+    @classmethod
+    def equipped(cls, home: Path, environment: Mapping[str, str] = MappingProxyType({})) -> Self:
+        """Make an empty home with warm caches of releases and environments, and a person who works there."""
+        home.mkdir()
+        for name in WARM:
+            warm = ROOT / ".run" / "test" / name
+            warm.mkdir(parents=True, exist_ok=True)
+            (home / name).symlink_to(warm)
+        (home / "gitconfig").write_text("[user]\n\tname = Rita Reviewer\n\temail = rita@example.org\n")
+        return cls(home, dict(environment))
 
     def command(self, *args: str | Path) -> list[str]:
-        return [str(VERTICE), *map(str, args)]
+        command = [str(VERTICE), *map(str, args)]
+        if self.unseen is None:
+            return command
+        # The command takes the place of the shell, so that signals reach it.
+        hidden = 'mount -t tmpfs none "$0" && exec "$@"'
+        return ["unshare", "--map-root-user", "--mount", "sh", "-c", hidden, str(self.unseen), *command]
 
     @property
     def variables(self) -> dict[str, str]:

@@ -9,12 +9,16 @@ from types import ModuleType
 import pytest
 
 import vertice
+from vertice.adaptive.api.problems import KINDS
 from vertice.kernel.errors import InputError, UnfinishedError, VerticeError
 
 NOT_IMPORTED = ("vertice.adaptive.wargame.probes", "vertice.adaptive.wargame.inside", "vertice.kernel.migrations.env")
 """Programs that run inside the sandbox, and Alembic's script: none is a module of ours."""
 EXIT_CODES = {2: "bad usage or input", 3: "could not finish"}
 """Of the four of DESIGN §10 those that an error may have: 0 and 1 are answers."""
+
+CAUGHT_WHERE_RAISED = {"Refused"}
+"""Errors that leave their module as little as those whose name begins with an underscore."""
 
 UNPROMISED = ("vertice.cli.", "vertice.kernel.migrations.")
 """Typer and Alembic find commands and migrations by other ways than the names of functions."""
@@ -49,6 +53,13 @@ def test_an_error_has_a_code_of_its_own_and_an_exit_code(kind: type[VerticeError
     assert kind.code.replace("-", "").isalpha()
     assert kind.exit_code in EXIT_CODES
     assert 400 <= kind.http_status < 600
+
+
+@pytest.mark.parametrize("kind", ERRORS, ids=lambda kind: kind.__name__)
+def test_what_an_errors_code_means_can_be_looked_up(kind: type[VerticeError]) -> None:
+    explained = {known.code: known.status for known in KINDS}
+    assert (kind.code in explained) != (kind.__name__.startswith("_") or kind.__name__ in CAUGHT_WHERE_RAISED)
+    assert explained.get(kind.code, kind.http_status) == kind.http_status
 
 
 @pytest.mark.parametrize("kind", ERRORS, ids=lambda kind: kind.__name__)

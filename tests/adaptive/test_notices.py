@@ -172,7 +172,22 @@ HOSTILE = "\x1b[31m<!channel> @everyone **x** `y` [a](https://evil.example.org) 
 FIELDS = ("cve", "package", "package_change", "project", "verdict", "grade", "severity", "code")
 
 
-@pytest.mark.parametrize("kind", ["review.critical", "review.overdue", "verdict.failed", "execution.failed"])
+def test_a_decision_that_waits_for_long_is_told_once_with_the_reason():
+    decision = {"id": "d1", "kind": "approve", "reviewer": "Ana", "detail": "checks are running: unit"}
+    notice, again = [notice_of(a_message("execution.waiting", decision=decision), link) for _ in range(2)]
+    assert (notice.level, notice.key) == (Level.warning, again.key)
+    assert notice.key.endswith("/d1")
+    assert notice.title.startswith("Still waiting: ")
+    assert notice.body.splitlines()[:3] == [
+        "Ana decided approve over an hour ago, but it waits:",
+        "checks are running: unit",
+        "It is tried again for a day; then the review is open again.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "kind", ["review.critical", "review.overdue", "verdict.failed", "execution.failed", "execution.waiting"]
+)
 def test_nothing_from_outside_mentions_links_formats_or_breaks_a_line(kind):
     plain = notice_of(a_message(kind), link)
     decision = {"id": "d1", "kind": HOSTILE, "reviewer": HOSTILE, "detail": HOSTILE}

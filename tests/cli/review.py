@@ -1,6 +1,7 @@
 """A review that waits, and its evidence, without a heal: what the commands on reviews are tried on."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 from tests.adaptive.review import samples
@@ -21,15 +22,11 @@ def leave_a_review(home: Path, project: Path) -> Review:
     commit(project)
     home.mkdir(mode=0o700, exist_ok=True)
     remedy = samples.a_remedy()
-    exported = export(home / "evidence" / "WAR-1.intoto.json", statement(samples.a_record()), home=home)
     proposal = propose(project, remedy, code=remedy.apvs[0], message="Fix it\n", home=home)
-    new = samples.a_new_review(
-        remedy=remedy,
-        root=str(project),
-        proposal=proposal,
-        evidence_digest=exported.digest,
-        evidence_path=exported.path,
-    )
+    new = samples.proven(samples.a_new_review(remedy=remedy, root=str(project), proposal=proposal))
+    exported = export(home / "evidence" / "WAR-1.intoto.json", statement(samples.a_record()), home=home)
+    run = replace(new.run, evidence=exported.path.read_text())
+    new = replace(new, evidence_digest=exported.digest, evidence_path=exported.path, run=run)
     return asyncio.run(_create(home, new))
 
 

@@ -95,6 +95,11 @@ def test_in_production_the_schema_is_brought_up_by_hand(call: Call, settings: py
         ("PUBLIC_URL", "example.org", "PUBLIC_URL cannot be read"),
         ("TRUSTED_PROXIES", "10.0.0.0/99", "TRUSTED_PROXIES cannot be read"),
         ("OIDC_ROLES", "[1", "OIDC_ROLES cannot be read"),
+        ("CORS_ORIGINS", "example.org", "CORS_ORIGINS cannot be read"),
+        ("CORS_ORIGINS", "https://example.org/", "CORS_ORIGINS cannot be read"),
+        ("HEALTH_LATENCY_THRESHOLD_MS", "0", "HEALTH_LATENCY_THRESHOLD_MS cannot be read"),
+        ("OIDC_ISSUER", "https://login.example.org", "OIDC_ISSUER is set, and OIDC_CLIENT_ID is not"),
+        ("RATE_LIMIT_LOGIN", "often", "often is not a rate RATE_LIMIT_LOGIN"),
         ("VERTICE_CONFIG", "/nowhere/vertice.toml", "no such file or directory"),
     ],
 )

@@ -1,6 +1,7 @@
 """The service from a start in an empty home to a merged branch, on the embedded default and on production's parts."""
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -93,20 +94,32 @@ async def _state(rita: Person, scan: str, wanted: str) -> bool:
 
 async def _everything_can_be_taken_away(rita: Person, known: str, code: str) -> None:
     """Exports, evidence, audit log, statistics, health."""
-    sarif, sbom, vex, found = [
-        await rita.get(f"/hitl/projects/{known}/export/{kind}") for kind in ("sarif", "sbom", "vex", "json")
-    ]
-    assert sarif["version"] == "2.1.0"
-    assert [one["name"] for one in sbom["components"]] == ["mistune"]
-    assert len(vex["vulnerabilities"]) == 1
-    assert [one["code"] for one in found["apvs"]] == [code]
-    (run,) = (await rita.get("/hitl/wargames"))["items"]
-    evidence = await rita.client.get(f"/hitl/wargames/{run['code']}/evidence")
-    assert evidence.json()["payloadType"] == "application/vnd.in-toto+json"
+    await _exported(rita, known, {"mistune": code})
+    assert len(await _evidence(rita)) == 1
     assert (await rita.get("/hitl/audit/verify"))["ok"] is True
     assert (await rita.get("/hitl/statistics"))["decided"]["total"] == 1
     health = await rita.get("/health")
     assert (health["status"], set(health["components"])) == ("healthy", {"sqlite", "workers", "disk"})
+
+
+async def _exported(rita: Person, known: str, codes: dict[str, str]) -> None:
+    """What can be had of a project whose only findings are of these packages."""
+    sarif, sbom, vex, found = [
+        await rita.get(f"/hitl/projects/{known}/export/{kind}") for kind in ("sarif", "sbom", "vex", "json")
+    ]
+    assert sarif["version"] == "2.1.0"
+    assert {one["name"] for one in sbom["components"]} == set(codes)
+    assert len(vex["vulnerabilities"]) == len(codes)
+    assert {one["code"] for one in found["apvs"]} == set(codes.values())
+
+
+async def _evidence(rita: Person) -> list[bytes]:
+    """The signed evidence of every wargame."""
+    runs = (await rita.get("/hitl/wargames"))["items"]
+    found = [(await rita.client.get(f"/hitl/wargames/{run['code']}/evidence")).content for run in runs]
+    assert [hashlib.sha256(one).hexdigest() for one in found] == [run["evidence_digest"] for run in runs]
+    assert {json.loads(one)["payloadType"] for one in found} == {"application/vnd.in-toto+json"}
+    return found
 
 
 async def _answered_while_it_stops(service: Running, rita: Person) -> bytes:
@@ -151,14 +164,21 @@ async def test_the_parts_of_production_several_processes_and_a_broker_that_goes_
     redis_url: str,
     private_rabbitmq: Callable[[], RabbitMq],
 ) -> None:
+    """The workers run on another machine: it shares no home with the API, only database, broker and Redis."""
     broker = private_rabbitmq()
     folder = project({"requirements.txt": "PyYAML==5.3.1\nmistune==0.8\n"})
     machine.environment |= {"PORT": str(free_port()), "SECRET_KEY": "k" * 40, "ENVIRONMENT": "development"}
     machine.environment |= {"DATABASE_URL": postgres_url, "REDIS_URL": redis_url, "RABBITMQ_URL": broker.url}
+    far = Machine.equipped(machine.home.with_name("far"), machine.environment)
+    machine.unseen = far.home
     async with AsyncExitStack() as stack:
         service, *workers = [
-            stack.enter_context(running(machine, *command))
-            for command in (("serve", "--workers", "2"), ("worker",), ("worker", "--wargames", "1"))
+            stack.enter_context(running(where, *command))
+            for where, *command in (
+                (machine, "serve", "--workers", "2"),
+                (far, "worker"),
+                (far, "worker", "--wargames", "1"),
+            )
         ]
         await until(lambda: _all_well(service.url), "a service that is well")
         token = (await asyncio.to_thread(machine.run, "login")).out.strip().partition("token=")[2]
@@ -167,7 +187,8 @@ async def test_the_parts_of_production_several_processes_and_a_broker_that_goes_
         while len({service.process_of(ear.port) for ear in ears}) < 2:
             ears.append(await stack.enter_async_context(rita.ear("reviews", "decisions")))
 
-        done = await rita.scanned(await rita.scan(await rita.register(folder)))
+        shop = await rita.register(folder)
+        done = await rita.scanned(await rita.scan(shop))
         assert (done["state"], done["detail"]) == ("finished", "2 success")
         for ear in ears:
             found = await ear.hear("new_review", 2)
@@ -176,6 +197,7 @@ async def test_the_parts_of_production_several_processes_and_a_broker_that_goes_
         asked = [json.loads(message.body) for message in await outside.drain(broker.url, "hitl.review_request", 2)]
         assert {one["type"] for one in asked} == {"dev.vertice.review.requested"}
         assert {one["subject"] for one in asked} == set(codes.values())
+        await _exported(rita, shop, codes)
 
         made = await rita.decide(codes["pyyaml"], "approve", WHY)
         assert (await rita.carried_out(made["id"]))["action"] == "pr_merged"
@@ -184,6 +206,7 @@ async def test_the_parts_of_production_several_processes_and_a_broker_that_goes_
             await ear.hear("decision_made")
             await ear.hear("decision_carried_out")
         await _told(broker, made["id"], "pr_merged")
+        await _apart(machine, far, await _evidence(rita))
         await _metrics_are_sums(rita)
 
         await asyncio.to_thread(broker.stop)
@@ -207,9 +230,22 @@ async def test_the_parts_of_production_several_processes_and_a_broker_that_goes_
         assert (scan["trigger"], scan["requested_by"]) == ("message", "scanner trivy 0.58")
         assert (await rita.scanned(scan["id"]))["state"] == "finished"
         assert (await rita.get("/hitl/audit/verify"))["ok"] is True
+        for where in (machine, far):
+            verified = await asyncio.to_thread(where.run, "audit", "verify")
+            assert verified.code == 0, verified
         for one in (*workers, service):
             one.stop()
         assert [await one.ended() for one in (*workers, service)] == [0, 0, 0]
+
+
+async def _apart(machine: Machine, far: Machine, evidence: list[bytes]) -> None:
+    """Each machine has in its home what it made itself, and the evidence that is downloaded here was signed there."""
+    assert not {"evidence", "keys", "heals", "patches"} & {path.name for path in machine.home.iterdir()}
+    kept = [path.read_bytes() for path in (far.home / "evidence").iterdir()]
+    assert sorted(kept) == sorted(evidence)
+    (file := far.home / "downloaded.intoto.json").write_bytes(evidence[0])
+    verified = await asyncio.to_thread(far.run, "evidence", "verify", file, "--json")
+    assert (verified.code, verified.json["trust"]) == (0, "own key")
 
 
 async def _all_well(url: str) -> bool:

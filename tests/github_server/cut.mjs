@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 
 const USED = {
+  "/app/installations/{installation_id}/access_tokens": ["post"],
   "/repos/{owner}/{repo}": ["get"],
   "/repos/{owner}/{repo}/actions/runs/{run_id}": ["get"],
   "/repos/{owner}/{repo}/actions/runs/{run_id}/artifacts": ["get"],
@@ -19,6 +20,7 @@ const USED = {
   "/repos/{owner}/{repo}/git/refs/{ref}": ["delete"],
   "/repos/{owner}/{repo}/git/trees": ["post"],
   "/repos/{owner}/{repo}/git/trees/{tree_sha}": ["get"],
+  "/repos/{owner}/{repo}/installation": ["get"],
   "/repos/{owner}/{repo}/issues/{issue_number}/assignees": ["post"],
   "/repos/{owner}/{repo}/issues/{issue_number}/comments": ["get", "post"],
   "/repos/{owner}/{repo}/issues/{issue_number}/labels": ["post"],

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from tests.github_server.app import FakeApp
+
 TREE, FILE = "040000", "100644"
 Answer = tuple[int, Any, dict[str, str]]
 _OF_ONE = 1000
@@ -99,6 +101,8 @@ class FakeGitHub:
     """What each run leaves, by name."""
     results: dict[int, bytes] = field(default_factory=dict)
     """What one run alone leaves as its result."""
+    app: FakeApp | None = None
+    """The app that may come in; None: any token may."""
     seen: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     _ids: Any = field(default_factory=lambda: itertools.count(1))
 
@@ -195,7 +199,31 @@ class FakeGitHub:
 
     # Requests.
 
+    def let_in(self, path: str, authorization: str) -> None:
+        """Refuse who is not the app, where there is one."""
+        if self.app is None:
+            return
+        own = path.startswith("/app/") or path.endswith("/installation")
+        if not (self.app.is_itself(authorization) if own else self.app.lets_in(authorization, self.repo)):
+            raise RefusedError(401, "Bad credentials", status="401")
+
+    def get_installation(self, **_: Any) -> Answer:
+        if self.app is None:
+            raise RefusedError(404, "Not Found", status="404")
+        return 200, {**self.example("GET", "/installation"), "id": self.app.installation}, {}
+
+    def post_token(self, path: str, body: Any) -> Answer:
+        template = "/app/installations/{installation_id}/access_tokens"
+        if self.app is None or path != template.format(installation_id=self.app.installation):
+            raise RefusedError(404, "Not Found", status="404")
+        if body["repositories"] != [self.repo]:
+            raise RefusedError(422, "There is at least one repository that does not exist or is not accessible")
+        example = self.examples.of("POST", template, 201)
+        return 201, {**example, **self.app.new_token(body["repositories"])}, {}
+
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: Any) -> Answer:
+        if method == "POST" and path.startswith("/app/"):
+            return self.post_token(path, body)
         if not path.startswith(f"/repos/{self.owner}/{self.repo}"):
             raise RefusedError(404, "Not Found", status="404")
         rest = path.removeprefix(f"/repos/{self.owner}/{self.repo}")
@@ -505,6 +533,7 @@ class FakeGitHub:
 _NAME = r"([^/]+)"
 _ROUTES: list[tuple[str, str, Any]] = [
     ("GET", "", FakeGitHub.get_repository),
+    ("GET", "/installation", FakeGitHub.get_installation),
     ("GET", f"/branches/{_NAME}", FakeGitHub.get_branch),
     ("GET", f"/rules/branches/{_NAME}", FakeGitHub.get_rules),
     ("GET", f"/git/ref/{_NAME}", FakeGitHub.get_ref),
@@ -561,6 +590,7 @@ def handler_of(holder: Any) -> type[BaseHTTPRequestHandler]:
                 self._send(200, github.packed(sha), {"content-type": "application/x-gzip"})
                 return
             try:
+                github.let_in(parts.path, self.headers.get("authorization", ""))
                 status, answer, headers = github.answer(
                     self.command, parts.path, parse_qs(parts.query), json.loads(raw) if raw else None
                 )

@@ -9,10 +9,11 @@ import pytest
 import stamina
 from pydantic import SecretStr
 
+from tests.github_server.app import FakeApp
 from tests.github_server.fake import FakeGitHub
 from tests.github_server.server import Door, Holder, Running, door, everything
 from vertice.adaptive.execution.github import GitHub, GitHubSettings
-from vertice.adaptive.execution.github_client import Access
+from vertice.adaptive.execution.github_client import Access, App
 
 TOKEN = "github_pat_test"
 
@@ -40,6 +41,13 @@ class Service:
     @property
     def access(self) -> Access:
         return Access(SecretStr(TOKEN), base_url=self.door.url, seconds=10.0)
+
+    def as_app(self, *, known: bool = True, **more: Any) -> Access:
+        """Let the app in and nobody else; return its access. `known`: it was told where it is installed."""
+        self.state.app = FakeApp(**more)
+        app = self.state.app
+        login = App(app.id, SecretStr(app.pem), app.installation if known else 0)
+        return Access(login, base_url=self.door.url, seconds=10.0)
 
     def forge(self, **more: Any) -> GitHub:
         values: dict[str, Any] = {

@@ -167,7 +167,8 @@ def _door_handler(opened: Door) -> type[BaseHTTPRequestHandler]:
             answer = connection.getresponse()
             body = answer.read()
             connection.close()
-            if (said := answer.headers.get("sl-violations")) is not None:
+            # That a token is refused is described of few requests only.
+            if (said := answer.headers.get("sl-violations")) is not None and answer.status != 401:
                 opened.violations.append(f"{self.command} {self.path}: {said}")
             kept = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP}
             return answer.status, kept, body

@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta, timezone
 from urllib.parse import quote
 
@@ -15,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from tests.servers import PASSWORD, Postgres
 from vertice.kernel.database import Database, UtcDateTime, alone, current, upgrade
 from vertice.kernel.database_errors import explained
+from vertice.kernel.engine import CONNECTIONS
 from vertice.kernel.errors import InputError, UnfinishedError, VerticeError
 from vertice.kernel.migrations import HEAD
 
@@ -195,6 +197,35 @@ async def test_a_connection_that_was_cut_while_it_lay_in_the_pool_is_made_anew(p
             await session.execute(text(f"{mine} AND pid <> pg_backend_pid()"))
         await asyncio.sleep(0.1)  # until the loop has heard of it
         assert await asyncio.gather(*(seq_of(database) for _ in range(5))) == [0] * 5
+
+
+async def test_whoever_waits_longest_for_a_connection_is_next(database_url):
+    async with Database.open(database_url) as database:
+        await asyncio.gather(*(seq_of(database) for _ in range(CONNECTIONS)))  # to connect takes how long it takes
+        order: list[int] = []
+
+        async def ask(number: int, rounds: int) -> None:
+            for _ in range(rounds):
+                async with database.look() as connection:
+                    await connection.execute(text("SELECT 1"))
+                    order.append(number)
+
+        # Each asks again as soon as it was answered; with a pool that does not care for order, some would wait on.
+        await asyncio.gather(*(ask(number, 3) for number in range(3 * CONNECTIONS)))
+        last_first = max(order.index(number) for number in range(3 * CONNECTIONS))
+        assert last_first < 4 * CONNECTIONS, "somebody was asked to wait while others had their second turn"
+
+
+async def test_when_all_connections_are_in_use_for_long_that_is_said(database_url, monkeypatch):
+    monkeypatch.setattr("vertice.kernel.database._PATIENCE_SECONDS", 0.05)
+    async with Database.open(database_url) as database, AsyncExitStack() as held:
+        for _ in range(CONNECTIONS):
+            await held.enter_async_context(database.look())
+        with pytest.raises(UnfinishedError, match="every connection to the database is in use") as caught:
+            await seq_of(database)
+        assert PASSWORD not in str(caught.value)
+        await held.aclose()
+        assert await seq_of(database) == 0
 
 
 def refuse_secrets(error: VerticeError) -> None:

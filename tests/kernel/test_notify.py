@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from vertice.kernel.bus import outbox
-from vertice.kernel.bus.message import InProcess, Message
+from vertice.kernel.bus.message import InProcess, Message, Unheard
 from vertice.kernel.bus.outbox import post
 from vertice.kernel.bus.relay import Relay
 from vertice.kernel.database import Database
@@ -57,7 +57,7 @@ async def leave(database: Database, *keys: str, kind: str = "review.critical") -
 
 async def carry(database: Database, delivery: Delivery, *, rounds: int = 3) -> None:
     """Let a relay that has just been started look several times."""
-    relay = Relay(database, InProcess(delivery.takers), source="/test")
+    relay = Relay(database, InProcess(delivery.takers, Unheard()), source="/test")
     for _ in range(rounds):
         await relay.round()
 

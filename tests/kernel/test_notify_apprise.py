@@ -2,13 +2,9 @@
 
 import email
 import email.policy
-import json
 import logging
 import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
 from typing import Any
 
@@ -16,6 +12,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from tests.hook import Hook
 from vertice.kernel.errors import InputError, UnfinishedError
 from vertice.kernel.notify import Level, Notice
 from vertice.kernel.notify_apprise import open_notifiers
@@ -24,36 +21,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:Deprecati
 
 SECRET = "hush-hush-0123456789"
 NOTICE = Notice("key", "Critical: CVE-2020-14343", "One line\nanother — “ü” <b>&amp;</b>", Level.warning)
-
-
-class Hook:
-    """A web hook that keeps what it is sent."""
-
-    def __init__(self, status: int, *, delay: float = 0.0, location: str = "") -> None:
-        self.requests: list[tuple[str, dict[str, Any]]] = []
-        hook = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                hook.requests.append((self.path, json.loads(body)))
-                time.sleep(delay)
-                self.send_response(status)
-                if location:
-                    self.send_header("Location", location)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
 
 
 @pytest.fixture

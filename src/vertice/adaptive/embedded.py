@@ -23,6 +23,7 @@ from vertice.adaptive.wargame.environment import Environments
 from vertice.adaptive.wargame.snapshot import project_digest
 from vertice.kernel.errors import UnfinishedError, from_os_error
 from vertice.kernel.locks import exclusive
+from vertice.kernel.origin import Origin
 from vertice.kernel.text import printable
 
 __all__ = ["Finished", "heal", "with_digest"]
@@ -43,9 +44,13 @@ class Finished:
 
 
 def with_digest(request: Request, ground: LocalGround, *, again: str = "") -> Request:
-    """Return the request with the digest of all that its result depends on. `again`: anything new, to prove it anew."""
+    """Return the request with the digest of all that its result depends on. `again`: anything new, to prove it anew.
+
+    Where the files of a registered project and the probes lie makes no difference: another machine has them elsewhere.
+    """
     digest = hashlib.sha256(project_digest(Path(request.project)).encode())
-    asked = repr(replace(request, digest="", today="", scan="", asked_by="", traceparent=""))
+    place = "" if request.key else request.project
+    asked = repr(replace(request, project=place, probes=(), digest="", today="", scan="", asked_by="", origin=Origin()))
     feed = repr(ground.store.info()) if ground.store else ""
     probes = sorted(text for probe in ground.all_probes(request) for text in (probe.id, probe.source))
     for part in (__version__, again, asked, feed, *probes):

@@ -9,6 +9,7 @@ from vertice.adaptive.inventory.model import Lock
 from vertice.adaptive.remedy.model import Remedy, Unremedied
 from vertice.adaptive.triage.model import Apv, Site
 from vertice.adaptive.wargame.model import CaseRun, EnvironmentReport, Evidence, TestReport, Verdict
+from vertice.kernel.origin import Origin
 from vertice.kernel.sandbox.model import Limits
 
 __all__ = [
@@ -73,8 +74,8 @@ class Request:
     """UUID of the scan that asked; its progress is told under this."""
     asked_by: str = ""
     """Who asked for that scan, "" for whoever runs the heal."""
-    traceparent: str = ""
-    """W3C trace context of where it was asked for, "" when nothing is traced."""
+    origin: Origin = Origin()
+    """Of the scan that asked."""
     arena: str = ""
     """`github`: its wargames run on GitHub Actions; "": in the arena of the process."""
 

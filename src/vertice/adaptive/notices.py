@@ -25,8 +25,8 @@ def notice_of(message: Message, link: Callable[[str], str], *, escalate_to: Sequ
 
     `escalate_to` (`Policy.escalate_to`): who is named when a review's time has passed.
 
-    A review is told of once for each of its revisions and each reason to; a failed execution once for each decision, a
-    failed scan once.
+    A review is told of once for each of its revisions and each reason to; an execution that
+    failed, or that waits for long, once for each decision, a failed scan once.
     """
     if message.type == "scan.failed":
         return _scan_failed(message)
@@ -38,7 +38,7 @@ def notice_of(message: Message, link: Callable[[str], str], *, escalate_to: Sequ
     if message.type == "review.overdue" and escalate_to:
         lines = (*lines, f"Escalated to {', '.join(escalate_to)}.")
     key = f"{message.type}/{message.subject}/{data.get('revision')}"
-    if message.type == "execution.failed":
+    if message.type in {"execution.failed", "execution.waiting"}:
         key = f"{key}/{data['decision']['id']}"
     body = "\n".join([*lines, "", *_facts(data), "", link(message.subject)])
     return Notice(key[:200], title, body, level)
@@ -81,11 +81,19 @@ def _not_carried_out(data: Mapping[str, Any]) -> _Words:
     )
 
 
+def _not_yet_carried_out(data: Mapping[str, Any]) -> _Words:
+    decision = data["decision"]
+    said = f"{_plain(decision['reviewer'], 100)} decided {_plain(decision['kind'], 20)} over an hour ago, but it waits:"
+    end = "It is tried again for a day; then the review is open again."
+    return Level.warning, f"Still waiting: {_what(data)}", (said, _plain(decision["detail"], 500), end)
+
+
 _KINDS: Mapping[str, Callable[[Mapping[str, Any]], _Words]] = {
     "review.critical": _critical,
     "review.overdue": _overdue,
     "verdict.failed": _refuted,
     "execution.failed": _not_carried_out,
+    "execution.waiting": _not_yet_carried_out,
 }
 """Type of the message -> its words; `review.change` says when each is left."""
 

@@ -41,7 +41,7 @@ from vertice.adaptive.model import (
 )
 from vertice.adaptive.proof import evidence_of, proof_of, refutation_of
 from vertice.adaptive.remedy.model import Remedy
-from vertice.adaptive.steps import Conduct, step, traced
+from vertice.adaptive.steps import Conduct, belonging, step, traced
 from vertice.adaptive.triage.model import Apv, Site
 from vertice.adaptive.trial import TRIALS, trial_id
 from vertice.adaptive.wargame.attack import Arena, attack
@@ -142,6 +142,7 @@ class Heal(DBOSConfiguredInstance):
         return self.parts.conduct
 
     @DBOS.workflow()
+    @belonging
     def run(self, request: Request) -> Healed:
         """Find, plan, prove everything at once, the most urgent first."""
         found = self.find(request)
@@ -163,6 +164,7 @@ class Heal(DBOSConfiguredInstance):
         return Healed(found, _results(proofs), plan.unremedied, plan.warnings)
 
     @DBOS.workflow()
+    @belonging
     def baseline(self, request: Request, lock: Lock, sites: tuple[Site, ...]) -> TestReport:
         """Run the project's own tests before any change, once per lock."""
         report = self.build(request, lock, Side.before, _BASELINE)
@@ -171,6 +173,7 @@ class Heal(DBOSConfiguredInstance):
         return self.test(request, lock, Side.before, sites, _BASELINE)
 
     @DBOS.workflow()
+    @belonging
     def prove(self, request: Request, found: Found, plan: Plan, order: int) -> Proof:
         """Prove one remedy; where the wargame refutes a release that an advisory calls fixed, try the next one."""
         remedy, sites = plan.remedies[order], plan.sites[order]
@@ -229,6 +232,7 @@ class Heal(DBOSConfiguredInstance):
         return fight
 
     @DBOS.workflow()
+    @belonging
     def side(
         self,
         request: Request,

@@ -1,9 +1,9 @@
-"""Durable steps: what runs once, what a failure of it does to the process it runs in, and the trace it belongs to."""
+"""Durable steps: what runs once, what a failure of it does to its process, and which request it belongs to."""
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from dbos import DBOS
@@ -11,7 +11,7 @@ from dbos import DBOS
 from vertice.adaptive.model import Request
 from vertice.kernel import tracing
 
-__all__ = ["Conduct", "Stepping", "step", "traced"]
+__all__ = ["Conduct", "Stepping", "belonging", "step", "traced"]
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -65,8 +65,22 @@ def step(function: Callable[Concatenate[_S, _P], _R]) -> Callable[Concatenate[_S
     return conducted
 
 
-@contextmanager
-def traced(request: Request, name: str, **attributes: str | int) -> Iterator[None]:
-    """Trace the block as a part of what `request` comes from, on whichever machine it runs."""
-    with tracing.continued(request.traceparent), tracing.span(name, project=request.name, **attributes):
-        yield
+def belonging(
+    workflow: Callable[Concatenate[_S, Request, _P], _R],
+) -> Callable[Concatenate[_S, Request, _P], _R]:
+    """Let what a workflow traces, logs and leaves for others belong to what its `Request` comes from.
+
+    On whichever machine it runs: put it right below `DBOS.workflow`.
+    """
+
+    @functools.wraps(workflow)
+    def belongs(self: _S, request: Request, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        with request.origin.continued():
+            return workflow(self, request, *args, **kwargs)
+
+    return belongs
+
+
+def traced(request: Request, name: str, **attributes: str | int) -> AbstractContextManager[None]:
+    """Trace the block as a part of the heal that `request` asks for."""
+    return tracing.span(name, project=request.name, **attributes)

@@ -3,7 +3,8 @@
     order ── wait ── receive ── clear
 
 Nobody's word is needed for it to go on: whoever hears of the end tells the trial (`trial_id`, topic `FINISHED`), and it
-looks by itself now and then. A trial that hears nothing for six hours ends without a result, which proves nothing.
+looks by itself now and then. A trial that hears nothing for six hours ends without a result, and so does one that
+cannot be asked for: that proves nothing, and holds up no other.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,14 +13,15 @@ from typing import Any, Protocol
 
 from dbos import DBOS, DBOSConfiguredInstance
 
-from vertice.adaptive.model import Ordered, Request, Stage, Step, Trial
+from vertice.adaptive.model import Ordered, Request, Stage, Step, Trial, Venue
 from vertice.adaptive.remedy.model import Remedy
-from vertice.adaptive.steps import Conduct, step, traced
+from vertice.adaptive.steps import Conduct, belonging, step, traced
 from vertice.adaptive.triage.model import Apv, Site
-from vertice.adaptive.wargame.model import Probe
-from vertice.kernel.errors import InputError
+from vertice.adaptive.wargame.model import Evidence, Probe
+from vertice.kernel.errors import InputError, VerticeError
+from vertice.kernel.text import printable
 
-__all__ = ["FINISHED", "TRIALS", "Outside", "TrialParts", "Trials", "trial_id"]
+__all__ = ["FINISHED", "TRIALS", "NoArenaError", "Outside", "TrialParts", "Trials", "trial_id", "unfought"]
 
 FINISHED = "finished"
 """Topic on which a trial hears that its wargame ended."""
@@ -27,6 +29,12 @@ _LOOKS, _LOOK_SECONDS = 72, 300.0
 """How often a trial looks by itself, and the pause between two looks: six hours in all."""
 
 _Probes = dict[str, tuple[Probe, ...]]
+
+
+class NoArenaError(InputError):
+    """Catch me when this process is set up for no arena outside: no wargame there can be asked for."""
+
+    code = "no-arena"
 
 
 class Outside(Protocol):
@@ -72,6 +80,15 @@ class TrialParts:
     look_seconds: float = _LOOK_SECONDS
 
 
+def unfought(
+    request: Request, probes: Mapping[str, tuple[Probe, ...]], run: str, why: str, *, arena: str = ""
+) -> Trial:
+    """Return the trial that never was: its evidence holds nothing but the reason."""
+    unprobed = tuple(code for code, own in probes.items() if not own)
+    evidence = Evidence((), (), (), unprobed, request.repeats, printable(why, limit=500))
+    return Trial(Venue(run, arena or request.arena), evidence)
+
+
 def trial_id(run: str) -> str:
     """Return the id of the workflow that waits for the wargame of this code."""
     return f"trial-{run}"
@@ -92,6 +109,7 @@ class Trials(DBOSConfiguredInstance):
         return self.parts.conduct
 
     @DBOS.workflow()
+    @belonging
     def run(
         self,
         request: Request,
@@ -103,11 +121,17 @@ class Trials(DBOSConfiguredInstance):
         order: int,
     ) -> Trial:
         """Have one wargame run outside, and return what it showed."""
-        ordered = self.order(request, remedy, apvs, probes, run, order)
+        try:
+            ordered = self.order(request, remedy, apvs, probes, run, order)
+        except NoArenaError:
+            raise
+        except VerticeError as error:
+            self.clear(request, run)
+            return unfought(request, probes, run, f"it could not be asked for: {error}")
         told: dict[str, Any] | None = None
         for _ in range(_LOOKS):
             told = DBOS.recv(FINISHED, self.parts.look_seconds) or self.look(request, ordered)
-            if told is not None and told.get("run_url") == ordered.url:
+            if told is not None and str(told.get("run_url")).casefold() == ordered.url.casefold():
                 break
             told = None
         trial = self.receive(request, remedy, sites, probes, ordered, told)
@@ -152,7 +176,8 @@ class Trials(DBOSConfiguredInstance):
     @property
     def _outside(self) -> Outside:
         if self.parts.outside is None:
-            raise InputError("this worker reaches no arena outside", where="VERTICE_ARENA", todo="Set GITHUB_TOKEN.")
+            todo = "Set GITHUB_TOKEN, or GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY."
+            raise NoArenaError("this worker reaches no arena outside", where="VERTICE_ARENA", todo=todo)
         return self.parts.outside
 
 

@@ -5,6 +5,7 @@ import contextlib
 import signal
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -85,6 +86,7 @@ async def _run(bench: Workbench, settings: "ServiceSettings", how: "WorkSettings
     async with Database.open(settings.database) as database, hints_of(settings) as changed:
         work = work_of(bench, settings, how, database, changed=changed)
         duties = duties_of(bench, settings, database, changed=changed)
+        await duties.reviews.adopt_anchor()
         stopping = asyncio.Event()
         _stop_by_signal(stopping, work)
         await work.start()
@@ -167,7 +169,7 @@ def duties_of(
         },
         subscriptions=[
             dispatches(ProjectStore(database, audit=_audit)),
-            results(Telling(engine_client(settings.database, bench.home))),
+            *([results(Telling(engine_client(settings.database, bench.home), github.access))] if github else []),
         ],
         execute=Enqueuer(settings.database, bench.home).enqueue_execution,
         github=github,
@@ -259,17 +261,10 @@ def _codes(bench: Workbench, how: "WorkSettings") -> "Codes":
 
 
 def _fetch(github: "GitHubSettings | None") -> "Fetch":
-    from pathlib import Path
-
     from vertice.adaptive.execution.github_fetch import fetch
     from vertice.adaptive.work.grounds import no_fetch
 
-    def fetched(home: Path, repository: str, ref: str) -> tuple[Path, str]:
-        if github is None:
-            return no_fetch(home, repository, ref)
-        return fetch(github.access, home, repository, ref)
-
-    return fetched
+    return no_fetch if github is None else partial(fetch, github.access)
 
 
 async def _audit(

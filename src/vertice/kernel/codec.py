@@ -5,15 +5,18 @@ Enums become their values, tuples lists, paths strings. `from_json(type(x), to_j
 
 from collections.abc import Hashable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from vertice.kernel.errors import InputError
 from vertice.kernel.text import printable
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+    from pydantic import ConfigDict, TypeAdapter
 
-__all__ = ["canonical", "from_json", "to_json", "to_plain"]
+__all__ = ["DESCRIBED", "canonical", "from_json", "to_json", "to_plain"]
+
+DESCRIBED: "Final[ConfigDict]" = {"use_attribute_docstrings": True}
+"""`__pydantic_config__` of a dataclass that is shown: its schema says what stands under each of its fields."""
 
 _T = TypeVar("_T")
 

@@ -11,6 +11,7 @@ each other instead of failing half-way. On PostgreSQL a read transaction is a re
 transaction sees what others commit while it runs: it locks the rows that it reads in order to change them.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -25,13 +26,15 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import Pool
 
 from vertice.kernel.database_errors import explained, unreachable
-from vertice.kernel.engine import make_engine
-from vertice.kernel.errors import InputError
+from vertice.kernel.engine import CONNECTIONS, make_engine
+from vertice.kernel.errors import InputError, UnfinishedError
 from vertice.kernel.migrations import HEAD, VERSION_TABLE
 from vertice.kernel.text import printable
 
 __all__ = ["Database", "ReadSession", "Table", "UtcDateTime", "WriteSession", "alone", "current", "upgrade"]
 
+_PATIENCE_SECONDS = 10
+"""How long to wait for a connection while all are in use."""
 _READING = {"postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}}
 
 
@@ -77,7 +80,9 @@ class Database:
         self._writing = engine.execution_options(vertice_write=True)
         self._reading = engine.execution_options(**_READING.get(engine.dialect.name, {}))
         self._looking = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._explained = _Explained(engine.url.render_as_string(hide_password=True))
+        where = engine.url.render_as_string(hide_password=True)
+        self._explained = _Explained(where)
+        self._turn = _Turns(where)
 
     @classmethod
     def open(cls, url: str, *, patience: float | None = 60.0) -> Self:
@@ -114,7 +119,7 @@ class Database:
     async def read(self) -> AsyncIterator[ReadSession]:
         """One read transaction; sees one state of the database throughout."""
         with self._explained:
-            async with ReadSession(self._reading, expire_on_commit=False, autoflush=False) as session:
+            async with self._turn, ReadSession(self._reading, expire_on_commit=False, autoflush=False) as session:
                 await self._connect(session)
                 yield session
 
@@ -122,14 +127,15 @@ class Database:
     async def look(self) -> AsyncIterator[AsyncConnection]:
         """For one single SELECT, which needs no transaction around it: two messages to the server fewer than `read`."""
         with self._explained:
-            try:
-                connection = await self._looking.connect()
-            except OSError as error:
-                raise unreachable(error, self._explained.where) from error
-            try:
-                yield connection
-            finally:
-                await connection.close()
+            async with self._turn:
+                try:
+                    connection = await self._looking.connect()
+                except OSError as error:
+                    raise unreachable(error, self._explained.where) from error
+                try:
+                    yield connection
+                finally:
+                    await connection.close()
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[WriteSession]:
@@ -138,7 +144,7 @@ class Database:
         An IntegrityError comes through as it is: only the caller knows what the constraint means.
         """
         with self._explained:
-            async with WriteSession(self._writing, expire_on_commit=False) as session:
+            async with self._turn, WriteSession(self._writing, expire_on_commit=False) as session:
                 await self._connect(session)
                 yield session
                 await session.commit()
@@ -220,6 +226,35 @@ def _revision(connection: Connection) -> str | None:
         return None
     row = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).first()  # noqa: S608  (a constant)
     return None if row is None else str(row[0])
+
+
+class _Turns:
+    """Gives connections out in the order in which they are asked for.
+
+    SQLAlchemy's pool gives one that comes free to whoever asks next, not to whoever waits longest: with more requests
+    than connections most are answered at once and some after many seconds.
+    """
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._free = asyncio.Semaphore(CONNECTIONS)
+
+    async def __aenter__(self) -> None:
+        if not self._free.locked():
+            await self._free.acquire()
+            return
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await self._free.acquire()
+        except TimeoutError:
+            raise UnfinishedError(
+                "every connection to the database is in use", where=self._where, todo="Try it again."
+            ) from None
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._free.release()
 
 
 class _Explained:

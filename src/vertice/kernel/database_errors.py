@@ -3,7 +3,6 @@
 import sqlite3
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from vertice.kernel.errors import InputError, UnfinishedError, VerticeError
 from vertice.kernel.text import printable
@@ -18,8 +17,6 @@ def explained(error: BaseException, where: str) -> VerticeError | None:
     """
     if isinstance(error, IntegrityError):
         return None
-    if isinstance(error, PoolTimeoutError):
-        return UnfinishedError("every connection to the database is in use", where=where, todo="Try it again.")
     driver = error.orig if isinstance(error, DBAPIError) else error
     state = getattr(driver, "sqlstate", None)
     if not isinstance(error, DBAPIError | sqlite3.Error) and not state:

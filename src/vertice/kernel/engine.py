@@ -15,12 +15,14 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from vertice.kernel.database_errors import explained, unreachable
 from vertice.kernel.errors import InputError, from_os_error
 
-__all__ = ["make_engine"]
+__all__ = ["CONNECTIONS", "make_engine"]
 
 _BUSY_MILLISECONDS = 30_000
-_POOL = {"pool_size": 10, "max_overflow": 10, "pool_timeout": 10, "pool_recycle": 1800}
-"""Of one process: four of them with four workers stay under PostgreSQL's own default of 100 connections. Seconds."""
+CONNECTIONS = 20
+"""Of one process: four of them with four workers stay under PostgreSQL's own default of 100 connections."""
+_POOL = {"pool_size": CONNECTIONS, "max_overflow": 0, "pool_use_lifo": True}
 _CONNECT_SECONDS = 10
+_LIFETIME_SECONDS = 1800
 _IDLE_SECONDS = 30
 """How long a connection may lie in the pool before it is tried when it is taken out."""
 
@@ -67,8 +69,9 @@ def _engine(url: URL, patience: float | None) -> AsyncEngine:
 
 def _options(url: URL, patience: float | None) -> dict[str, Any]:
     if url.get_backend_name() != "postgresql":
-        return {}
-    return {**_POOL, "connect_args": {"timeout": _CONNECT_SECONDS, "command_timeout": patience}}
+        return _POOL if url.database and url.database != ":memory:" else {}
+    connecting = {"timeout": _CONNECT_SECONDS, "command_timeout": patience}
+    return {**_POOL, "pool_recycle": _LIFETIME_SECONDS, "connect_args": connecting}
 
 
 def _explain_silence(context: ExceptionContext) -> None:

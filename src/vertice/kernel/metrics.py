@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from time import perf_counter
 
@@ -153,8 +154,8 @@ class HttpMetrics:
 
     def __init__(self, app: ASGIApp, *, requests: Counter, seconds: Histogram) -> None:
         self._app = app
-        self._requests = requests
-        self._seconds = seconds
+        self._requests = cache(requests.labels)
+        self._seconds = cache(seconds.labels)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and count it when it has ended."""
@@ -179,8 +180,8 @@ class HttpMetrics:
             # A stranger makes up methods and paths: neither is counted as it came, else there were no end of series.
             method = scope["method"] if scope["method"] in _METHODS else "OTHER"
             endpoint = route_template(scope)
-            self._requests.labels(method, endpoint, status).inc()
-            self._seconds.labels(method, endpoint).observe(perf_counter() - started)
+            self._requests(method, endpoint, status).inc()
+            self._seconds(method, endpoint).observe(perf_counter() - started)
 
 
 def router(metrics: Metrics) -> APIRouter:

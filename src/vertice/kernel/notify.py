@@ -104,16 +104,7 @@ class Delivery:
             if not await _first_time(session, notice.key, self._clock()):
                 return
             for name in self._notifiers:
-                post(
-                    session,
-                    name,
-                    message.type,
-                    subject=message.subject,
-                    data=asdict(notice),
-                    at=message.at,
-                    traceparent=message.traceparent,
-                    correlation_id=message.correlation_id,
-                )
+                post(session, name, message.type, subject=message.subject, data=asdict(notice), at=message.at)
 
     async def _tell(self, notifier: Notifier, message: Message) -> None:
         data = json.loads(message.data)

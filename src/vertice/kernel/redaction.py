@@ -19,11 +19,13 @@ _LOOKS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?<=://)([^\s/@:]*):[^\s/]*@"), rf"\1:{MASK}@"),
     (re.compile(r"\b([Bb]earer|[Bb]asic)\s+(?=\S*[\dA-Z=])[\w.~+/=-]{8,}"), rf"\1 {MASK}"),
     (re.compile(r"\bvrt_\w+"), f"vrt_{MASK}"),
-    (re.compile(r"\b(gh[a-z]|github_pat)_\w+"), rf"\1_{MASK}"),
+    # An installation's token is `ghs_APPID_JWT`, with the dots and dashes of a JWT.
+    (re.compile(r"\b(gh[a-z]|github_pat)_[\w.-]*\w"), rf"\1_{MASK}"),
+    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), MASK),
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"), f"jwt {MASK}"),
     (re.compile(rf"(?<=[?&])({_QUERY_NAME})=[^&\s\"']+", re.IGNORECASE), rf"\1={MASK}"),
 )
-_HINT = re.compile(r"://|bearer|basic|vrt_|gh[a-z]_|github_pat_|eyJ|[?&][\w-]+=", re.IGNORECASE)
+_HINT = re.compile(r"://|bearer|basic|vrt_|gh[a-z]_|github_pat_|eyJ|-----BEGIN|[?&][\w-]+=", re.IGNORECASE)
 
 
 def redacted(name: str, value: Any) -> Any:

@@ -8,6 +8,7 @@ Slow to import (pydantic): code on the way of `vertice scan` uses `kernel.enviro
 
 import ipaddress
 import json
+import re
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -118,6 +119,14 @@ class ServiceSettings(Settings):
     vertice_arena: Literal["bwrap", "github"] = "bwrap"
     """Where wargames of repositories on GitHub run: on the worker's machine, or in GitHub Actions."""
     github_token: SecretStr = SecretStr("")
+    github_app_id: str = ""
+    """App id or client id of a GitHub App to act as, in place of the token's owner."""
+    github_app_private_key: SecretStr = SecretStr("")
+    """PEM."""
+    github_app_installation_id: int = Field(default=0, ge=0)
+    """0: each repository is asked for its own."""
+    github_leads: tuple[str, ...] = ()
+    """Logins that an escalated pull request is assigned to."""
     github_repo_owner: str = ""
     github_repo_name: str = ""
     github_api_url: str = "https://api.github.com"
@@ -126,7 +135,9 @@ class ServiceSettings(Settings):
     oidc_client_id: str = ""
     oidc_client_secret: SecretStr = SecretStr("")
     oidc_audience: str = ""
-    """Of access tokens that machines send; "" for the client's id."""
+    """Of access tokens that machines send, never the client's id; "": none are taken."""
+    oidc_scopes: str = "openid profile email"
+    """What the console asks the provider for; many tell groups only to who asks for `groups`."""
     oidc_role_claim: str = "groups"
     oidc_roles: dict[str, str] = Field(default_factory=dict)
     """Value of the claim -> role: `{"vertice-admins": "admin"}`."""
@@ -137,13 +148,15 @@ class ServiceSettings(Settings):
     """By one person; a bulk decision counts as one."""
     rate_limit_login: str = "10/minute"
     """Attempts from one address."""
+    health_latency_threshold_ms: float = Field(default=1000, gt=0, allow_inf_nan=False)
+    """From which latency on a component of /health is degraded."""
     notify_urls: tuple[SecretStr, ...] = ()
     """Apprise URLs, which hold passwords."""
     otel_exporter_otlp_endpoint: str = ""
     vertice_config: Path | None = None
     """The service's own `vertice.toml`; None for the one in the home."""
 
-    @field_validator("cors_origins", "notify_urls", "trusted_proxies", mode="before")
+    @field_validator("cors_origins", "github_leads", "notify_urls", "trusted_proxies", mode="before")
     @classmethod
     def _listed(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -162,6 +175,14 @@ class ServiceSettings(Settings):
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for network in value:
             ipaddress.ip_network(network, strict=False)
+        return value
+
+    @field_validator("cors_origins", mode="after")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if "*" not in origin and not _ORIGIN.fullmatch(origin):
+                raise ValueError("expected origins as browsers send them: http://localhost:5173,https://example.org")
         return value
 
     @field_validator("public_url", "github_api_url", "oidc_issuer", "otel_exporter_otlp_endpoint", mode="after")
@@ -205,6 +226,7 @@ class ServiceSettings(Settings):
         return tuple(reason for reason, there in found.items() if there)
 
 
+_ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 _MIN_KEY = 32
 _DEFAULT_WORDS = ("change", "secret-key", "default", "example", "your-")
 _DEFAULT_PASSWORDS = frozenset(

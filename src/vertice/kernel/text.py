@@ -1,8 +1,9 @@
-"""Untrusted text made safe to show: advisories, logs, probe output and comments are hostile until escaped."""
+"""Untrusted text, to show or to read a time from: advisories, logs, probe output and comments are hostile."""
 
 import unicodedata
+from datetime import UTC, datetime
 
-__all__ = ["printable"]
+__all__ = ["moment", "printable"]
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories that move the cursor, hide or reorder text (ANSI escapes, bidi controls, surrogates)."""
@@ -16,6 +17,18 @@ def printable(text: str, *, limit: int = 2000, lines: bool = False) -> str:
     cut = text[:limit]
     kept = "".join(_safe(char, lines) for char in cut)
     return kept + "…" if len(text) > limit else kept
+
+
+def moment(text: str) -> datetime | None:
+    """Return the point in time, in UTC, that an ISO 8601 `text` names; one without an offset is in UTC already.
+
+    None where it names none: "", something else, or a time that is beyond the calendar in UTC.
+    """
+    try:
+        named = datetime.fromisoformat(text)
+        return named.astimezone(UTC) if named.tzinfo else named.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _safe(char: str, lines: bool) -> str:

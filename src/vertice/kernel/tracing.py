@@ -2,8 +2,8 @@
 
     tracing.configure(endpoint="http://collector:4318", service="vertice-api", version=…, environment=…)
     with tracing.span("decide", review=code):
-        post(session, …, traceparent=tracing.traceparent())     # on one side of the queue
-    with tracing.continued(message.traceparent), tracing.span("wargame"):   # on the other
+        sent.traceparent = tracing.traceparent()    # on one side of a queue
+    with tracing.continued(sent.traceparent), tracing.span("wargame"):  # on the other
     tracing.stop()
 
 Requests are traced by FastAPI itself: `FastAPI(telemetry=tracing.of_requests())`. No span ever fails what it is about:
@@ -12,6 +12,7 @@ they are sent by a thread of their own, and dropped when nobody takes them.
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,8 @@ _STOP_SECONDS = 3.0
 _NOTHING: AbstractContextManager[None] = nullcontext()
 
 _provider: "TracerProvider | None" = None
+_given: ContextVar[str] = ContextVar("traceparent", default="")
+"""What a process that traces nothing itself hands on."""
 
 
 def configure(*, endpoint: str, service: str, version: str, environment: str) -> None:
@@ -81,9 +84,12 @@ def note(**attributes: str | float | bool) -> None:
 
 
 def traceparent() -> str:
-    """Return the W3C `traceparent` of the span around this line, to be sent along; empty when there is none."""
+    """Return the W3C `traceparent` of the span around this line, to be sent along; empty when there is none.
+
+    Where this process traces nothing: the one it goes on from.
+    """
     if _provider is None:
-        return ""
+        return _given.get()
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
     carrier: dict[str, str] = {}
@@ -91,9 +97,15 @@ def traceparent() -> str:
     return carrier.get("traceparent", "")
 
 
-def continued(traceparent: str) -> AbstractContextManager[None]:
+@contextmanager
+def continued(traceparent: str) -> Iterator[None]:
     """Let the spans of the block be children of the one that `traceparent` names; anything else begins a new trace."""
-    return _NOTHING if _provider is None else _continued(traceparent)
+    given = _given.set(traceparent)
+    try:
+        with _NOTHING if _provider is None else _continued(traceparent):
+            yield
+    finally:
+        _given.reset(given)
 
 
 def identifiers() -> Mapping[str, str]:
@@ -110,8 +122,11 @@ def identifiers() -> Mapping[str, str]:
 
 @contextmanager
 def _span(provider: "TracerProvider", name: str, attributes: Mapping[str, Any]) -> Iterator[None]:
+    import structlog
     from opentelemetry.trace import StatusCode
 
+    if known := structlog.contextvars.get_contextvars().get("correlation_id"):
+        attributes = {**attributes, "correlation_id": known}
     tracer = provider.get_tracer(_SERVICE)
     with tracer.start_as_current_span(
         name, attributes=attributes, record_exception=False, set_status_on_exception=False

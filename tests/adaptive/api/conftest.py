@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import hashlib
 import runpy
 import types
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -20,7 +19,7 @@ from vertice.adaptive.api.process import Api, open_api
 from vertice.adaptive.api.server import configured
 from vertice.adaptive.execution.forges import propose
 from vertice.adaptive.projects.model import Scan
-from vertice.adaptive.review.model import Review, Run
+from vertice.adaptive.review.model import Review
 from vertice.adaptive.wargame.model import Grade, VerdictWord
 from vertice.kernel.auth.model import SCOPES_OF, Identity, Role, Scope
 from vertice.kernel.settings import ServiceSettings
@@ -117,9 +116,6 @@ class Desk:
         root = self.home.parent / "projects" / f"{name}-{number}"
         root.mkdir(parents=True)
         (root / "requirements.txt").write_text(self.samples.BEFORE)
-        evidence = self.home / "evidence" / f"{run}.intoto.json"
-        evidence.parent.mkdir(exist_ok=True)
-        evidence.write_text(f'{{"payload": "{run}"}}')
         remedy = self.samples.a_remedy(apvs=(code,))
         word, grade, confidence = VERDICTS[proof]
         new = self.samples.a_new_review(
@@ -131,12 +127,9 @@ class Desk:
             proposal=await asyncio.to_thread(
                 lambda: propose(root, remedy, code=code, message="Fix it", home=self.home)
             ),
-            evidence_digest=hashlib.sha256(evidence.read_bytes()).hexdigest(),
-            evidence_path=evidence,
             project_name=name,
-            run=Run(run, "bwrap 0.8.0", NOW, NOW + timedelta(seconds=30), evidence.read_text()),
         )
-        return await self.api.service.reviews.create(new)
+        return await self.api.service.reviews.create(self.samples.proven(new, run))
 
     async def close(self) -> None:
         for client in self._clients:

@@ -11,7 +11,7 @@ WRITES = [
     ("POST", "/hitl/reviews/{code}/decisions", {"decision": "reject", "justification": "It is not for us."}),
     ("POST", "/hitl/reviews/{code}/claim", None),
     ("DELETE", "/hitl/reviews/{code}/claim", None),
-    ("PUT", "/hitl/reviews/{code}/assignee", {"id": "test|rita", "name": "Rita"}),
+    ("PUT", "/hitl/reviews/{code}/assignee", {"id": "test|rita"}),
     ("POST", "/hitl/reviews/{code}/comments", {"text": "hello there"}),
     ("POST", "/hitl/decisions/bulk", {"decision": "reject", "justification": "It is not for us."}),
     ("POST", "/hitl/projects", {"kind": "path", "location": "/tmp"}),

@@ -2,12 +2,16 @@
 
 import asyncio
 import hashlib
+import shutil
+import subprocess
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import update
 
 from vertice.adaptive.advisories.model import Severity
 from vertice.adaptive.review.model import Action, DecisionState, Status
+from vertice.adaptive.review.tables import WargameRunRow
 
 WHY = "The proof is convincing."
 
@@ -87,17 +91,33 @@ async def test_an_approval_is_bound_to_the_evidence_and_the_patch_it_was_given_o
     rita = await desk.person("rita")
     other = await decide(rita, review, evidence_digest="0" * 64)
     assert (other.status_code, other.json()["detail"]) == (409, "its evidence is not the one you saw")
-    kept = review.evidence_path.read_bytes()
-    review.evidence_path.write_bytes(b"{}")
+    kept = await desk.api.service.reviews.evidence(review)
+    await _keep(desk, review, kept.replace("payload", "Payload"))
     changed = await decide(rita, review, evidence_digest=review.evidence_digest)
-    assert (changed.status_code, "evidence" in changed.json()["detail"]) == (409, True)
-    review.evidence_path.write_bytes(kept)
+    assert (changed.status_code, changed.json()["detail"]) == (409, "its evidence is not the one that was recorded")
+    assert changed.json()["where"] == review.code
+    await _keep(desk, review, kept)
     patch = desk.home / review.proposal.ref
     patch.write_text(patch.read_text() + "\n+evil\n")
     moved = await decide(rita, review)
     assert (moved.status_code, moved.json()["detail"]) == (409, "its patch was changed since it was proven")
     assert (await desk.api.service.reviews.get(review.code)).status is Status.pending
     assert (await decide(rita, review, "reject")).status_code == 201, "a rejection needs neither"
+
+
+async def _keep(desk, review, text: str) -> None:
+    """Change the evidence past the store."""
+    async with desk.api.service.database.write() as session:
+        mine = WargameRunRow.review_id == review.id
+        await session.execute(update(WargameRunRow).where(mine).values(evidence=text))
+
+
+async def test_a_project_on_another_machine_is_said_and_its_path_is_not(desk):
+    review = await desk.review()
+    review.project_root.rename(review.project_root.with_name("away"))
+    answer = await decide(await desk.person("rita"), review)
+    assert (answer.status_code, answer.json()["detail"]) == (422, "the project's folder is not on this machine")
+    assert str(desk.home.parent) not in answer.text
 
 
 async def test_critical_takes_two_different_people(desk):
@@ -213,6 +233,45 @@ async def test_bulk_decides_on_low_risk_alone_each_by_itself(desk):
     decided = [entry.subject for entry in entries if entry.action == "decision.recorded"]
     assert sorted(decided) == sorted(review.code for review in low)
     assert (await desk.api.service.reviews.verify()).ok
+
+
+def commit_and_remove(folder):
+    """Make a repository of `folder` in which all that is there is committed, and leave an empty working tree."""
+    mine = ("-c", "user.name=D", "-c", "user.email=d@example.org")
+    for command in (["init", "-q"], ["add", "."], [*mine, "commit", "-q", "-m", "first"]):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+    for inside in folder.glob("[!.]*"):
+        shutil.rmtree(inside)
+
+
+async def test_bulk_tells_no_more_of_a_fault_than_any_other_answer(desk):
+    projects = desk.home.parent / "projects"
+    (projects / "shop-1").mkdir(parents=True)
+    (projects / "shop-1" / "requirements.txt").write_text(desk.samples.BEFORE)
+    await asyncio.to_thread(commit_and_remove, projects)
+    review = await desk.review(1, severity=Severity.low)
+    assert review.proposal.forge == "local-git"
+    (projects / ".git" / "config").write_text("[broken")
+    rita = await desk.person("rita")
+    done = await rita.post("/hitl/decisions/bulk", json=decision())
+    assert (done.status_code, done.json()["left"]) == (200, 1)
+    assert done.json()["items"][0]["reason"] == "something went wrong here"
+
+
+@pytest.mark.parametrize(
+    ("query", "kind", "said"),
+    [
+        ({"serverity": "low"}, "approve", "serverity is no filter"),
+        ({"limit": "1"}, "approve", "limit is no filter"),
+        ({}, "modify", "many reviews cannot be modified at once"),
+    ],
+)
+async def test_bulk_decides_on_no_more_than_was_meant(desk, query, kind, said):
+    review = await desk.review(severity=Severity.low)
+    rita = await desk.person("rita")
+    refused = await rita.post("/hitl/decisions/bulk", params=query, json={**decision(), "decision": kind})
+    assert (refused.status_code, refused.json()["detail"]) == (422, said)
+    assert (await desk.api.service.reviews.get(review.code)).status is Status.pending
 
 
 async def test_bulk_may_name_the_reviews(desk):

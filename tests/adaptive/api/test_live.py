@@ -5,11 +5,23 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import jsonschema
 import pytest
 import websockets
 from websockets.asyncio.client import ClientConnection
 
 from vertice.adaptive.api import live as wire
+from vertice.adaptive.messages.document import asyncapi_document
+from vertice.adaptive.messages.live import SAID
+
+FORM = jsonschema.Draft202012Validator(
+    {
+        "components": json.loads(asyncapi_document())["components"],
+        "oneOf": [{"$ref": f"#/components/schemas/{kind.__name__}"} for kind in SAID],
+    },
+    format_checker=jsonschema.FormatChecker(),
+)
+"""Every message that a client gets, as docs/asyncapi.json has it."""
 
 
 @asynccontextmanager
@@ -22,10 +34,11 @@ async def socket(desk, name: str = "rita", **headers: str) -> AsyncIterator[Clie
 
 
 async def hear(connection: ClientConnection, *kinds: str) -> dict:
-    """Return the next message that is no ping, or the next one of these kinds."""
+    """Return the next message that is no ping, or the next one of these kinds; each is of a documented form."""
     async with asyncio.timeout(30):
         while True:
             said = json.loads(await connection.recv())
+            FORM.validate(said)
             if said["type"] in kinds or (not kinds and said["type"] != "ping"):
                 return said
 

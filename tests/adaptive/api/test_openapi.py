@@ -23,6 +23,7 @@ import pytest
 import schemathesis
 
 from tests.machine import ROOT
+from tests.schemas import open_words, undescribed
 from vertice.adaptive.advisories.model import Severity
 from vertice.adaptive.api.openapi import openapi_text
 from vertice.adaptive.projects.model import DocumentKind, Feed, Kind
@@ -33,7 +34,7 @@ PUBLIC = {
     *("show_health", "show_liveness", "show_readiness", "list_components", "show_component", "scrape"),
     *("show_hitl_health", "show_hitl_liveness", "show_hitl_readiness"),
     *("show_login", "show_login_script", "log_in_by_form", "go_to_provider", "come_back", "log_in", "show_session"),
-    "show_messages",
+    *("show_logout", "log_out_by_form", "list_problems", "show_problem", "show_messages"),
 }
 """Operations that nobody has to log in for."""
 NOT_DONE = {"go_to_provider", "come_back", "take_delivery"}
@@ -138,6 +139,23 @@ def test_what_any_operation_may_answer_is_said_of_each(document):
             assert "WWW-Authenticate" in answers["401"]["headers"], path
         for status, answer in answers.items():
             assert status < "400" or answer["content"], path
+
+
+def test_what_is_one_of_a_few_words_is_said_to_be(document):
+    assert not open_words(document), "give these a StrEnum"
+
+
+def test_every_number_and_id_says_what_it_is(document):
+    assert not undescribed(document)
+
+
+def test_every_time_is_one(document):
+    """Of what is called so; an advisory's own dates are untrusted text that may be missing."""
+    for name, schema in document["components"]["schemas"].items():
+        for member, described in schema.get("properties", {}).items():
+            if (member == "at" or member.endswith("_at")) and (name, member) != ("ReleaseFacts", "uploaded_at"):
+                kinds = described.get("anyOf", [described])
+                assert "date-time" in {kind.get("format") for kind in kinds}, (name, member)
 
 
 async def furnish(desk) -> dict[str, list[str]]:

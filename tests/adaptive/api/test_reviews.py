@@ -98,11 +98,13 @@ async def test_claiming_shows_others_who_looks_at_it(desk):
     assert (await rui.post(f"/hitl/reviews/{review.code}/claim", headers=now)).status_code == 403
     mine = (await rui.get("/hitl/reviews", params={"assignee": "test|rita"})).json()["items"]
     assert [one["code"] for one in mine] == [review.code]
-    given = await lena.put(f"/hitl/reviews/{review.code}/assignee", headers=now, json={"id": "test|rui", "name": "Rui"})
-    assert given.json()["assignee"] == "test|rui"
-    refused = await rita.put(
-        f"/hitl/reviews/{review.code}/assignee", headers=now, json={"id": "test|rita", "name": "Rita"}
+    given = await lena.put(f"/hitl/reviews/{review.code}/assignee", headers=now, json={"id": "test|rui"})
+    assert (given.json()["assignee"], given.json()["assignee_name"]) == ("test|rui", "Rui")
+    unknown = await lena.put(
+        f"/hitl/reviews/{review.code}/assignee", headers={"If-Match": given.headers["etag"]}, json={"id": "test|nobody"}
     )
+    assert (unknown.status_code, unknown.json()["detail"]) == (422, "nobody of this id has logged in")
+    refused = await rita.put(f"/hitl/reviews/{review.code}/assignee", headers=now, json={"id": "test|rita"})
     assert refused.status_code == 403, "only a lead assigns"
     stale = await rui.request("DELETE", f"/hitl/reviews/{review.code}/claim", headers=now)
     assert (stale.status_code, stale.headers["etag"]) == (412, given.headers["etag"])
@@ -123,6 +125,18 @@ async def test_of_many_who_claim_at_once_one_has_it(desk):
     )
     assert sum(answer.status_code == 200 for answer in answers) == 1
     assert {answer.status_code for answer in answers} <= {200, 403, 409, 412}
+
+
+async def test_who_claims_whatever_the_version_takes_it_from_nobody(desk):
+    rita, rui = await desk.person("rita"), await desk.person("rui")
+    for number in range(1, 6):
+        review = await desk.review(number)
+        answers = await asyncio.gather(
+            *(person.post(f"/hitl/reviews/{review.code}/claim", headers={"If-Match": "*"}) for person in (rita, rui))
+        )
+        assert sorted(answer.status_code for answer in answers) in ([200, 403], [200, 409])
+        (won,) = (answer.json()["assignee"] for answer in answers if answer.status_code == 200)
+        assert (await desk.api.service.reviews.get(review.code)).assignee == won
 
 
 async def test_comments_are_kept_as_they_are_said(desk):

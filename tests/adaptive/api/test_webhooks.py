@@ -70,22 +70,32 @@ async def hook(serve, samples, tmp_path) -> Hook:
     await desk.api.service.reviews.create(
         samples.a_new_review(
             root=str(tmp_path),
-            proposal=Proposal("github", "https://github.com/acme/shop/pull/7", PROVEN, "b" * 40, "main"),
+            proposal=Proposal("github", f"refs/heads/vertice/{CODE}", PROVEN, "b" * 40, "refs/heads/main"),
             project_id=project.id,
         )
     )
     return Hook(desk, desk.client(), project.id)
 
 
-def closed(*, merged: bool = True, branch: str = f"vertice/{CODE}", head: str = PROVEN, repository: str = "acme/shop"):
+def closed(
+    *,
+    merged: bool = True,
+    branch: str = f"vertice/{CODE}",
+    source: str | None = None,
+    target: str = "main",
+    head: str = PROVEN,
+    repository: str = "acme/shop",
+):
+    """A pull request that was closed. `source`: repository of its branch; None: the same one, "": one that is gone."""
+    source = repository if source is None else source
     return {
         "action": "closed",
         "number": 7,
         "pull_request": {
             "number": 7,
             "merged": merged,
-            "head": {"ref": branch, "sha": head},
-            "base": {"ref": "main", "sha": "b" * 40},
+            "head": {"ref": branch, "sha": head, "repo": {"full_name": source} if source else None},
+            "base": {"ref": target, "sha": "b" * 40},
         },
         "repository": {"full_name": repository},
         "sender": {"login": "ana"},
@@ -180,6 +190,10 @@ OF_NO_INTEREST = {
     "a branch of no review": ("pull_request", closed(branch="vertice/APV-20261121-999")),
     "a branch that begins otherwise": ("pull_request", closed(branch=f"x-vertice/{CODE}")),
     "a branch that ends otherwise": ("pull_request", closed(branch=f"vertice/{CODE}/x")),
+    "a branch of a fork, which anybody may call so": ("pull_request", closed(merged=False, source="mallory/shop")),
+    "a branch of a fork that is gone": ("pull_request", closed(merged=False, source="")),
+    "an earlier patch of the same review": ("pull_request", closed(merged=False, branch=f"vertice/{CODE}-2")),
+    "the patch on its way to another branch": ("pull_request", closed(target="staging")),
     "another workflow": ("workflow_run", finished(".github/workflows/ci.yml")),
 }
 

@@ -1,5 +1,6 @@
-"""From a decision to what becomes of its pull request, with a real database and evidence file."""
+"""From a decision to what becomes of its pull request, with a real database."""
 
+import shutil
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,7 +11,6 @@ from vertice.adaptive.execution import carry_out
 from vertice.adaptive.execution.forges import propose
 from vertice.adaptive.execution.interface import NotYetError
 from vertice.adaptive.review.decide import ConflictError
-from vertice.adaptive.review.evidence import export, statement
 from vertice.adaptive.review.model import Action, DecisionKind, DecisionState, Status
 from vertice.adaptive.review.store import ReviewStore
 from vertice.kernel.database import Database, upgrade
@@ -34,10 +34,7 @@ async def review(store, service, samples):
     proposal = propose(
         root, samples.a_remedy(), code=CODE, message="Fix", home=service.home, github=service.forge().settings
     )
-    evidence = export(service.home / "evidence" / "x.json", statement(samples.a_record()), home=service.home)
-    return await store.create(
-        samples.a_new_review(proposal=proposal, root=root, evidence_digest=evidence.digest, evidence_path=evidence.path)
-    )
+    return await store.create(samples.proven(samples.a_new_review(proposal=proposal, root=root)))
 
 
 async def decide(store, service, decision):
@@ -60,6 +57,19 @@ async def test_every_decision_reaches_the_pull_request(store, review, service, s
     assert (pull.merged_at is not None) == (kind is DecisionKind.approve)
     assert (pull.state == "closed") == (kind in {DecisionKind.approve, DecisionKind.reject})
     assert len(pull.comments) == (kind is not DecisionKind.approve)
+
+
+@pytest.mark.parametrize("kind", DecisionKind)
+async def test_a_decision_is_carried_out_by_a_machine_that_never_saw_the_repository(
+    store, review, service, samples, tmp_path, kind
+):
+    shutil.rmtree(service.home / "checkouts")
+    elsewhere = tmp_path / "another machine"
+    settings = service.forge().settings
+    record = await carry_out.decide(store, CODE, samples.a_decision(kind), home=elsewhere, github=settings)
+    assert record.state is DecisionState.done
+    assert (service.state.pulls[0].merged_at is not None) == (kind is DecisionKind.approve)
+    assert not (elsewhere / "checkouts").exists()
 
 
 async def test_while_checks_run_the_decision_stands_and_is_carried_out_later(store, review, service, samples):

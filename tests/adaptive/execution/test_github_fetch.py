@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.github_server.server import Fault
-from vertice.adaptive.execution.github_fetch import Bounds, fetch, source_of, unpack
+from vertice.adaptive.execution.github_fetch import Bounds, fetch, recorded_source, source_of, unpack
 from vertice.kernel.errors import InputError, UnfinishedError
 
 TOP = "acme-shop-abc/"
@@ -116,6 +116,27 @@ def test_a_folder_of_another_kind_was_not_fetched(tmp_path):
     assert source_of(tmp_path, tmp_path / "checkouts" / "acme" / "shop" / "main") is None
     assert source_of(tmp_path, tmp_path / "checkouts" / "acme") is None
     assert source_of(tmp_path, tmp_path / "elsewhere") is None
+
+
+@pytest.mark.parametrize("below", ["", "app", "checkouts/a/b/c"])
+def test_what_another_machine_fetched_is_known_by_its_place(below):
+    commit = "c0ffee" + "0" * 34
+    root = Path("/var/lib/checkouts/x/checkouts/acme/shop") / commit
+    source = recorded_source(root / below, commit)
+    assert (source.owner, source.repo, source.commit, source.root) == ("acme", "shop", commit, root)
+
+
+@pytest.mark.parametrize(
+    ("folder", "commit"),
+    [
+        (f"/home/checkouts/acme/shop/{'a' * 40}", "b" * 40),
+        ("/home/checkouts/acme/shop/main", "main"),
+        (f"/home/elsewhere/acme/shop/{'a' * 40}", "a" * 40),
+        (f"/{'a' * 40}", "a" * 40),
+    ],
+)
+def test_what_is_no_checkout_of_that_commit_was_not_fetched_elsewhere_either(folder, commit):
+    assert recorded_source(Path(folder), commit) is None
 
 
 @pytest.mark.parametrize("name", ["/etc/x", f"{TOP}../../x", "../x", f"{TOP}.git/config", f"{TOP}a/.GIT/hooks/x", "x"])

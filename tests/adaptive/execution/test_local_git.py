@@ -224,6 +224,15 @@ def test_approving_again_changes_nothing(repo, git, samples, proposal):
     assert snapshot(repo) == before
 
 
+def test_what_was_merged_by_hand_and_undone_again_does_not_count_as_merged(repo, git, samples, proposal):
+    git("merge", "--quiet", "--no-ff", "-m", "by hand", proposal.ref)
+    assert "main has it already" in LocalGit().merge(repo, proposal, samples.a_remedy(), samples.ANA).detail
+    git("revert", "--mainline", "1", "--no-edit", "HEAD")
+    with pytest.raises(InputError, match="merged into main before, and undone again"):
+        LocalGit().merge(repo, proposal, samples.a_remedy(), samples.ANA)
+    assert (repo / "requirements.txt").read_text() == samples.BEFORE
+
+
 def test_approving_while_another_branch_is_checked_out_leaves_the_tree_alone(repo, git, samples, proposal):
     git("switch", "-qc", "feature")
     before = snapshot(repo)

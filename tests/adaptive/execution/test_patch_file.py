@@ -118,3 +118,31 @@ def test_two_projects_of_one_name_do_not_share_a_patch(tmp_path, forge, samples)
 def test_an_edit_outside_the_project_is_refused(project, forge, samples):
     with pytest.raises(InputError, match="lies outside the project"):
         forge.propose(project, samples.a_remedy(path="../x", before=None), CODE, "m")
+
+
+def test_a_patch_in_another_home_that_is_not_here_is_said(project, forge, samples, tmp_path):
+    made = forge.propose(project, samples.a_remedy(), CODE, "m")
+    elsewhere = PatchFile(tmp_path / "elsewhere" / "patches")
+    assert elsewhere.head(project, made) == made.head, "it can be read from here"
+    Path(made.ref).unlink()
+    assert forge.head(project, made) is None
+    with pytest.raises(InputError, match="lies in another home"):
+        elsewhere.head(project, made)
+    project.rename(tmp_path / "away")
+    for look in (lambda: forge.head(project, made), lambda: forge.merge(project, made, samples.a_remedy(), None)):
+        with pytest.raises(InputError, match="folder is not on this machine"):
+            look()
+
+
+def test_a_folder_that_became_a_link_leads_nowhere_else(project, forge, samples, tmp_path):
+    (project / "sub").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    for folder in (project / "sub", tmp_path / "elsewhere"):
+        (folder / "requirements.txt").write_text(samples.BEFORE)
+    remedy = samples.a_remedy(path="sub/requirements.txt")
+    proposal = forge.propose(project, remedy, "APV-20261121-001", "Fix")
+    (project / "sub").rename(tmp_path / "away")
+    (project / "sub").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="symbolic link"):
+        forge.merge(project, proposal, remedy, samples.ANA)
+    assert (tmp_path / "elsewhere" / "requirements.txt").read_text() == samples.BEFORE

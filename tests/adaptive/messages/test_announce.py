@@ -23,6 +23,7 @@ from vertice.adaptive.wargame.model import VerdictWord
 from vertice.kernel.bus.cloudevents import read, write
 from vertice.kernel.bus.outbox import waiting
 from vertice.kernel.database import Database
+from vertice.kernel.origin import Origin
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 
@@ -115,9 +116,10 @@ async def test_what_is_announced_has_the_form_of_its_queue(sqlite_url, announce,
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     async with Database.open(sqlite_url) as database:
         async with database.write() as session:
-            key = announce(Announcer(session, NOW, traceparent=trace, correlation_id="request-7"))
-            if isawaitable(key):
-                key = await key
+            with Origin(trace, "request-7").continued():
+                key = announce(Announcer(session, NOW))
+                if isawaitable(key):
+                    key = await key
         async with database.read() as session:
             (one,) = await waiting(session, SOURCE, limit=10)
     assert (one.message.destination, one.message.type) == (queue, f"dev.vertice.{kind}")

@@ -1,11 +1,13 @@
 """The committed AsyncAPI document is the one that the code makes."""
 
 import json
+import re
 
 import jsonschema
 import pytest
 
 from tests.machine import ROOT
+from tests.schemas import open_words, undescribed
 from vertice.adaptive.messages.document import asyncapi_document
 from vertice.adaptive.messages.queues import MESSAGES, TOPOLOGY
 
@@ -41,8 +43,9 @@ def test_the_committed_document_has_not_drifted():
     assert COMMITTED.read_text() == asyncapi_document()
 
 
-def test_every_queue_is_described_with_its_direction(document):
+def test_every_queue_and_the_socket_are_described_with_their_direction(document):
     wanted = {queue.name: "receive" if queue.inbound else "send" for queue in TOPOLOGY.queues}
+    wanted |= {"live.receive": "receive", "live.send": "send"}
     assert {name: operation["action"] for name, operation in document["operations"].items()} == wanted
     assert document["asyncapi"].startswith("3.")
     assert document["defaultContentType"] == "application/cloudevents+json"
@@ -62,3 +65,19 @@ def test_the_form_that_is_documented_is_the_form_that_is_checked(document):
             jsonschema.validate(worse, schema)
         with pytest.raises(ValueError, match=name):
             kind.model_validate_json(json.dumps(worse))
+
+
+def test_every_reference_leads_somewhere(document):
+    text = json.dumps(document)
+    for reference in set(re.findall(r'"\$ref": "#/([^"]+)"', text)):
+        place = document
+        for part in reference.split("/"):
+            place = place[part]
+
+
+def test_what_is_one_of_a_few_words_is_said_to_be(document):
+    assert not open_words(document), "give these a Literal or a StrEnum"
+
+
+def test_every_number_and_id_says_what_it_is(document):
+    assert not undescribed(document)

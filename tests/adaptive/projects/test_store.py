@@ -97,6 +97,8 @@ async def test_a_scan_that_waits_is_returned_in_place_of_a_second_and_takes_what
     again = await office.projects.request_scan(made.id, by="bea")
     assert (again.id, again.requested_by) == (third.id, "ana")
     assert third.id != first.id
+    asked = [(who, subject) for who, action, subject in office.audited if action == "scan.requested"]
+    assert asked == [("ana", str(first.id)), ("bea", str(first.id)), ("ana", str(third.id))], "who changed what, too"
     async with office.database.read() as session:
         told = await since(session, {"wargames": 0}, limit=10)
     assert [(event.type, event.subject) for event in told] == [

@@ -1,13 +1,17 @@
 """Hand-made values of the models, for the tests of reviews and their execution."""
 
+import base64
 import difflib
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from vertice.adaptive.advisories.model import Advisory, Event, Range, Severity
 from vertice.adaptive.inventory.model import Component, Lock
 from vertice.adaptive.remedy.model import Change, Edit, ReleaseFacts, Remedy, Strategy
-from vertice.adaptive.review.evidence import WargameRecord
-from vertice.adaptive.review.model import Decision, DecisionKind, NewReview, Proposal, Reviewer
+from vertice.adaptive.review.evidence import PAYLOAD_TYPE, WargameRecord, digest_of, statement
+from vertice.adaptive.review.model import Decision, DecisionKind, NewReview, Proposal, Reviewer, Run
 from vertice.adaptive.triage.model import Apv, Reachability, ReachabilityLevel, Site
 from vertice.adaptive.wargame.model import (
     Case,
@@ -23,6 +27,7 @@ from vertice.adaptive.wargame.model import (
     Verdict,
     VerdictWord,
 )
+from vertice.kernel.codec import canonical
 from vertice.kernel.sandbox.model import Limits
 
 BEFORE = "# pinned\nfastapi==0.104.1\npyyaml==5.3.1\n"
@@ -148,6 +153,16 @@ def a_new_review(key="run-1/propose", *, apvs=None, remedy=None, verdict=None, p
         "summary": "All well.",
     }
     return NewReview(**(values | more))
+
+
+def proven(new: NewReview, code="WAR-20261121-001") -> NewReview:
+    """Give a proposal evidence that says what it says, but for a signature."""
+    said = statement(replace(a_record(), code=code, remedy=new.remedy, apvs=new.apvs, verdict=new.verdict))
+    payload = base64.b64encode(canonical(said)).decode()
+    text = json.dumps({"payload": payload, "payloadType": PAYLOAD_TYPE, "signatures": []})
+    started, finished = datetime(2026, 11, 21, 12, tzinfo=UTC), datetime(2026, 11, 21, 12, 0, 30, tzinfo=UTC)
+    run = Run(code, "bwrap 0.8.0", started, finished, text)
+    return replace(new, evidence_digest=digest_of(text), run=run)
 
 
 def a_decision(kind=DecisionKind.approve, reviewer=ANA, **more):

@@ -6,6 +6,8 @@ import pytest
 
 from vertice.adaptive.review.audit import GENESIS
 from vertice.adaptive.review.model import Action
+from vertice.adaptive.review.store import ReviewStore
+from vertice.kernel.database import Database, upgrade
 
 TAMPERINGS = {
     "an entry's payload is changed": ("UPDATE audit_entries SET payload='{}' WHERE seq=2", 2, "was changed"),
@@ -138,3 +140,65 @@ async def test_an_anchor_that_lags_after_a_crash_is_no_alarm_and_catches_up(stor
     assert (await store.verify()).ok
     await store.create(samples.a_new_review("run-3", apvs=(samples.an_apv("APV-20261121-004"),)))
     assert '"seq":5' in anchor(home).read_text()
+
+
+async def test_a_second_machine_anchors_a_whole_chain_at_its_first_start_and_finds_every_cut_from_then_on(
+    store, url, samples, standing, tmp_path, tamper
+):
+    await fill(store, samples, standing)
+    async with Database.open(url) as database:
+        second = ReviewStore(database, home=tmp_path / "second")
+        await second.create(samples.a_new_review("run-3", apvs=(samples.an_apv("APV-20261121-004"),)))
+        assert "the anchor file is missing" in (await second.verify()).why, "writing alone anchors nothing"
+        await second.adopt_anchor()
+        assert (await second.verify()).ok
+        await second.create(samples.a_new_review("run-4", apvs=(samples.an_apv("APV-20261121-005"),)))
+        assert '"seq":6' in anchor(tmp_path / "second").read_text()
+        await tamper(
+            "DELETE FROM audit_entries WHERE seq=6;"
+            "UPDATE audit_head SET seq=5, hash=(SELECT hash FROM audit_entries WHERE seq=5)"
+        )
+        assert "6 were anchored" in (await second.verify()).why
+        await second.adopt_anchor()
+        assert not (await second.verify()).ok, "another start forgets nothing"
+        anchor(tmp_path / "second").unlink()
+        await second.adopt_anchor()
+        assert "the anchor file is missing" in (await second.verify()).why
+
+
+async def test_a_machine_anchors_each_database_that_it_is_given(store, samples, standing, home):
+    await fill(store, samples, standing)
+    async with Database.open(f"sqlite+aiosqlite:///{home.parent}/other.db") as other:
+        await upgrade(f"sqlite+aiosqlite:///{home.parent}/other.db")
+        before = ReviewStore(other, home=home.parent / "elsewhere")
+        await before.create(samples.a_new_review())
+        here = ReviewStore(other, home=home)
+        await here.adopt_anchor()
+        assert (await here.verify()).ok
+
+
+async def test_a_broken_chain_is_not_anchored(store, url, samples, standing, tmp_path, tamper):
+    await fill(store, samples, standing)
+    await tamper("UPDATE audit_entries SET actor='Bo' WHERE seq=1")
+    async with Database.open(url) as database:
+        second = ReviewStore(database, home=tmp_path / "second")
+        await second.adopt_anchor()
+    assert not (tmp_path / "second").exists()
+
+
+async def test_what_other_machines_wrote_is_anchored_when_the_chain_was_found_whole(
+    store, url, samples, standing, home, tmp_path, tamper
+):
+    await fill(store, samples, standing)
+    async with Database.open(url) as database:
+        second = ReviewStore(database, home=tmp_path / "second")
+        await second.create(samples.a_new_review("run-3", apvs=(samples.an_apv("APV-20261121-004"),)))
+    assert '"seq":4' in anchor(home).read_text()
+    assert (await store.verify()).ok
+    assert '"seq":5' in anchor(home).read_text()
+    await tamper("UPDATE hitl_decisions SET reviewer_name='Bo'")
+    async with Database.open(url) as database:
+        second = ReviewStore(database, home=tmp_path / "second")
+        await second.create(samples.a_new_review("run-4", apvs=(samples.an_apv("APV-20261121-005"),)))
+    assert not (await store.verify()).ok
+    assert '"seq":5' in anchor(home).read_text(), "what is not whole is not anchored"

@@ -54,7 +54,7 @@ def test_a_proven_patch_may_be_approved(review, samples, standing):
     check(review, samples.a_decision(), standing)
 
 
-@pytest.mark.parametrize("text", ["", "short", "   ninechars   ", "\n\n\t spaces \n\n\n\n"])
+@pytest.mark.parametrize("text", ["", "short", "   ninechars   ", "\n\n\t spaces \n\n\n\n", "a" + "\u200b" * 20])
 def test_a_justification_has_at_least_ten_characters(review, samples, standing, text):
     with pytest.raises(InputError, match="at least 10 are needed"):
         check(review, samples.a_decision(justification=text), standing)
@@ -119,6 +119,7 @@ def test_a_patch_sent_back_cannot_be_approved_before_it_was_proven_again(review,
     [
         (Standing(None, "a" * 40), "its evidence is gone"),
         (Standing("f" * 64, "a" * 40), "is not the one that was recorded"),
+        (Standing("e" * 64, "a" * 40, "its remedy is another"), "its remedy is another"),
         (Standing("e" * 64, None), "its patch is gone"),
         (Standing("e" * 64, "c" * 40), "its patch was changed since it was proven"),
     ],

@@ -2,14 +2,17 @@
 
 import asyncio
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from vertice.adaptive.advisories.model import Severity
 from vertice.adaptive.review.decide import ConflictError, Standing
 from vertice.adaptive.review.model import Action, DecisionKind, DecisionState, Reviewer, Status
 from vertice.adaptive.review.store import ReviewStore
+from vertice.kernel.bus.tables import OutboxRow
 from vertice.kernel.database import Database
 from vertice.kernel.errors import InputError
 
@@ -161,6 +164,36 @@ async def test_a_failed_execution_opens_the_review_again(store, samples, standin
     assert found.status is Status.escalated
     assert found.decisions[-1].detail == "the files changed"
     assert (await store.verify()).ok
+
+
+async def test_a_decision_that_waits_says_why_and_after_an_hour_people_are_notified(home, url, samples, standing):
+    now = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    async with Database.open(url) as database:
+        store = ReviewStore(database, home=home, clock=lambda: now)
+
+        async def notified() -> list[str]:
+            async with database.read() as session:
+                kinds = await session.scalars(select(OutboxRow.type).where(OutboxRow.destination == "notifications"))
+                return [kind for kind in kinds if kind.startswith("execution")]
+
+        review = await store.create(samples.a_new_review())
+        made = await store.record_decision(review.code, samples.a_decision(), expected_version=1, standing=standing)
+        for _ in range(3):
+            await store.record_wait(made.id, "acme/shop#1: checks are running: unit")
+        waiting = await store.get(review.code)
+        assert (waiting.status, waiting.version) == (Status.approved, 3), "the same again changes nothing"
+        assert waiting.decisions[-1].detail == "acme/shop#1: checks are running: unit"
+        assert await store.uncarried() == waiting.decisions
+        now += timedelta(minutes=59)
+        await store.record_wait(made.id, "GitHub's rate limit is used up")
+        assert await notified() == []
+        now += timedelta(minutes=1)
+        await store.record_wait(made.id, "GitHub's rate limit is used up")
+        assert await notified() == ["execution.waiting"]
+        await store.record_outcome(made.id, Action.pr_merged, "merged")
+        await store.record_wait(made.id, "too late")
+        assert (await store.get(review.code)).decisions[-1].detail == "merged"
+        assert (await store.verify()).ok
 
 
 async def test_of_two_deciders_on_one_version_one_loses_with_a_clear_error(store, samples, standing, url, home):

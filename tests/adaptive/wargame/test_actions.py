@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -85,10 +86,33 @@ def test_the_workflow_may_read_the_repository_and_nothing_else():
     assert [step["with"]["persist-credentials"] for step in checkouts] == [False, False]
 
 
-def test_every_action_is_pinned_to_a_commit():
+def test_every_action_is_pinned_to_a_commit_and_says_its_release():
+    pinned = re.findall(r"uses: (\S+)@([0-9a-f]{40}) # v(\d+\.\d+\.\d+)$", workflow(), re.MULTILINE)
+    assert [name for name, _, _ in pinned] == ["actions/checkout"] * 2 + ["actions/upload-artifact"]
     uses = [step["uses"] for step in yaml.safe_load(workflow())["jobs"]["wargame"]["steps"] if "uses" in step]
-    assert len(uses) == 3
-    assert all(len(name.partition("@")[2]) == 40 for name in uses)
+    assert uses == [f"{name}@{commit}" for name, commit, _ in pinned]
+
+
+def test_an_auditor_of_workflows_finds_nothing(tmp_path):
+    """zizmor knows injections, excessive rights, unpinned actions, credentials that stay on the disk."""
+    path = tmp_path / ".github" / "workflows" / "vertice-wargame.yml"
+    path.parent.mkdir(parents=True)
+    path.write_text(workflow())
+    zizmor = Path(sys.executable).with_name("zizmor")
+    command = [zizmor, "--offline", "--no-config", "--persona", "auditor", "--format", "json", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, json.loads(done.stdout)) == (0, []), done.stderr
+    path.write_text(workflow().replace("persist-credentials: false", "persist-credentials: true"))
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert {found["ident"] for found in json.loads(done.stdout)} == {"artipacked"}, "it looks"
+
+
+def test_no_step_is_given_a_secret_and_none_runs_for_ever():
+    told = yaml.safe_load(workflow())
+    assert "secrets" not in workflow()
+    assert "github.token" not in workflow()
+    assert told["jobs"]["wargame"]["timeout-minutes"] == 60
+    assert told["concurrency"] == {"group": "vertice-wargame-${{ inputs.run }}", "cancel-in-progress": False}
 
 
 def test_no_input_is_put_into_a_shell_line():

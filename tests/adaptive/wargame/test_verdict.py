@@ -230,6 +230,7 @@ any_tests = st.builds(
         tests=st.lists(any_tests, max_size=2).map(tuple),
         unprobed=st.sampled_from([(), ("APV-1",)]),
         repeats=st.integers(1, 4),
+        unfought=st.sampled_from(["", "no runner"]),
     )
 )
 def test_success_implies_everything_it_claims(evidence: Evidence) -> None:
@@ -241,8 +242,22 @@ def test_success_implies_everything_it_claims(evidence: Evidence) -> None:
         assert all(one.outcome is GOOD[one.role, one.side] for one in evidence.runs)
         assert {(one.role, one.side) for one in evidence.runs} == set(GOOD)
         assert not evidence.unprobed
+        assert not evidence.unfought
         assert {one.side for one in evidence.environments if not one.error} == set(Side)
         assert (verdict.confidence >= 0.9) == (verdict.grade is Grade.proven)
+
+
+def test_a_wargame_that_never_was_is_inconclusive_and_says_why() -> None:
+    verdict = judge(Evidence((), (), (), unfought="GitHub refuses it"))
+    assert (verdict.word, verdict.grade) == (VerdictWord.inconclusive, Grade.unproven)
+    assert verdict.reasons == ("there was no wargame: GitHub refuses it",)
+
+
+def test_what_was_seen_all_the_same_still_refutes() -> None:
+    seen = swapped(PROVEN, Outcome.exploited, Role.attack, Side.after)
+    assert judge(replace(seen, unfought="it says")).word is VerdictWord.failed
+    assert judge(replace(PROVEN, unfought="it says")).word is VerdictWord.inconclusive
+    assert judge(replace(PROVEN, environments=(), unfought="it says")).word is VerdictWord.error
 
 
 @given(st.integers(1, 6), st.integers(1, 5), st.integers(0, 30), st.integers(0, 2))

@@ -24,7 +24,7 @@ from pydantic import SecretStr
 
 from tests.adaptive.world import Event, World, a_request, an_apv
 from vertice.adaptive.execution.github_client import Access
-from vertice.adaptive.messages.queues import SOURCE, WARGAMING_RESULTS
+from vertice.adaptive.messages.queues import SOURCE, TOPOLOGY, WARGAMING_RESULTS
 from vertice.adaptive.model import Found, Plan, Proof, Request
 from vertice.adaptive.pipeline import HEAL
 from vertice.adaptive.projects.model import DocumentKind, Feed, Kind, Project, Scan
@@ -36,14 +36,18 @@ from vertice.adaptive.trial import TRIALS
 from vertice.adaptive.wargame.model import Probe
 from vertice.adaptive.work.arena import GitHubArena, Telling, results, workflows
 from vertice.adaptive.work.enqueue import engine_client
+from vertice.adaptive.work.inbound import dispatches
 from vertice.adaptive.work.names import WORKFLOWS
 from vertice.adaptive.work.worker import Tools, Work, WorkSettings
 from vertice.kernel import tracing
+from vertice.kernel.bus.consumer import Consumer
 from vertice.kernel.bus.inbox import Inbox
-from vertice.kernel.bus.message import InProcess
+from vertice.kernel.bus.message import InProcess, Unheard
+from vertice.kernel.bus.rabbit import Address, RabbitPublisher
 from vertice.kernel.bus.relay import Relay
 from vertice.kernel.database import Database, WriteSession
 from vertice.kernel.errors import InputError, UnfinishedError
+from vertice.kernel.logging import configure
 
 __all__ = ["Diary", "FileDecisions", "Registered", "no_audit"]
 
@@ -205,18 +209,33 @@ class Mortal:
 
 @contextlib.asynccontextmanager
 async def messages(config: dict, database: Database, dying: Dying) -> AsyncIterator[None]:
-    """Let messages go where they are taken, in this process."""
+    """Let messages go where they are taken: in this process, or on RabbitMQ."""
+    if "rabbitmq" in config:
+        address, inbox = Address.parse(config["rabbitmq"]), Inbox(database)
+        publisher = RabbitPublisher(address, TOPOLOGY)
+        subscriptions = [dispatches(ProjectStore(database, audit=no_audit))]
+        relay = Relay(database, InProcess({}, publisher), source=SOURCE, poll=0.1)
+        consumer = Consumer(address, TOPOLOGY, inbox, subscriptions)
+        tasks = [asyncio.create_task(relay.run()), asyncio.create_task(consumer.run())]
+        yield
+        relay.stop()
+        consumer.stop()
+        await asyncio.gather(*tasks)
+        await publisher.close()
+        return
     if "github" not in config:
         yield
         return
     inbox = Inbox(database)
-    telling = Telling(engine_client(config["url"], Path(config["home"])))
-    subscription = results(dying.after("tell", telling.__call__))
+    telling = Telling(engine_client(config["url"], Path(config["home"])), _access(config))
+    subscription = results(telling)
+    subscription = replace(subscription, handle=dying.after("tell", subscription.handle))
     takers = {
         WORKFLOWS: dying.after("collect", workflows(database, _access(config))),
         WARGAMING_RESULTS.name: inbox.taker(subscription),
     }
-    relay = Relay(database, InProcess(takers), source=SOURCE, poll=0.1)
+    unheard = Unheard([queue.name for queue in TOPOLOGY.queues if not queue.inbound])
+    relay = Relay(database, InProcess(takers, unheard), source=SOURCE, poll=0.1)
     running = asyncio.create_task(relay.run())
     yield
     relay.stop()
@@ -236,6 +255,8 @@ async def run(config: dict) -> None:
     dying = Dying(diary, config.get("die", ""))
     weak = {name: set(releases) for name, releases in config.get("weak", {}).items()}
     world = Registered(folder / "made-up", fixed=fixed, weak=weak, hook=hook, commit=github.get("commit", ""))
+    if config.get("logs"):
+        configure(environment="production", level="INFO", stream=sys.stdout, service="vertice-worker")
     if endpoint := config.get("traces"):
         tracing.configure(endpoint=endpoint, service="vertice-worker", version="1", environment="development")
     stopping = asyncio.Event()

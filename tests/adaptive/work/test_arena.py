@@ -11,16 +11,20 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from dbos import DBOSClient
+from pydantic import SecretStr
 from sqlalchemy import select
 
 from tests.adaptive.work.conftest import LONG, Crew
 from tests.adaptive.world import CASES, a_probe, a_remedy, a_request, an_apv, code_of, sites_of
 from tests.github_server.fixtures import Service, github_stand_in, service
+from tests.github_server.server import Fault
 from vertice.adaptive.execution.github_client import Access
 from vertice.adaptive.inventory.model import Lock
-from vertice.adaptive.messages.payloads import WargameFinished, WargameResult
+from vertice.adaptive.messages.payloads import WargameFinished
 from vertice.adaptive.model import Ordered
 from vertice.adaptive.projects.model import Kind, Scan, ScanState
+from vertice.adaptive.trial import trial_id
 from vertice.adaptive.wargame.actions import MAX_RESULT_BYTES, Result, write_result
 from vertice.adaptive.wargame.model import (
     CaseRun,
@@ -42,6 +46,7 @@ from vertice.kernel.bus.inbox import Inbox
 from vertice.kernel.bus.message import Message, MessageRefusedError
 from vertice.kernel.bus.tables import OutboxRow
 from vertice.kernel.database import Database
+from vertice.kernel.errors import UnfinishedError
 
 __all__ = ["github_stand_in", "service"]
 
@@ -118,7 +123,8 @@ class Runner:
     async def tell(self, number: int, attempt: int = 1) -> None:
         """Say so as the webhook does."""
         title = self.runs[number - 1]["run"]
-        data = {"repository": "acme/shop", "run": number, "title": title, "attempt": attempt, "conclusion": "success"}
+        ended = self.service.state.endings[number]
+        data = {"repository": "acme/shop", "run": number, "title": title, "attempt": attempt, "conclusion": ended}
         async with self.crew.database.write() as session:
             outbox.post(session, WORKFLOWS, "workflow.finished", subject=title, data=data, at=NOW)
 
@@ -220,32 +226,104 @@ async def test_where_no_webhook_comes_through_the_trial_looks_by_itself(runner: 
 async def test_a_run_that_never_ends_proves_nothing_and_the_review_says_so(runner: Runner) -> None:
     scan = await runner.scan()
     runner.hire(settings={"look_seconds": 0.01})
-    assert (await runner.crew.ended(scan.id)).detail == "1 error"
+    assert (await runner.crew.ended(scan.id)).detail == "1 inconclusive"
     (judged,) = runner.crew.diary.of("judged")
     assert "no result came from GitHub Actions within six hours" in judged[3]
     assert runner.branches == set()
 
 
-async def test_only_the_run_that_was_started_counts(runner: Runner) -> None:
-    """A stranger's run of another repository takes the code; the real one is heard after it."""
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (Fault(403, body={"message": "Resource not accessible by integration"}), "Resource not accessible"),
+        (Fault(404, body={"message": "Not Found"}), "or the token may not see it"),
+        (Fault(422, body={"message": "Workflow does not have 'workflow_dispatch' trigger"}), "workflow_dispatch"),
+        (Fault(503), "GitHub is in trouble (HTTP 503)"),
+    ],
+)
+async def test_a_wargame_that_cannot_be_asked_for_proves_nothing_and_says_why(
+    runner: Runner, fault: Fault, said: str
+) -> None:
+    runner.service.door.plan = lambda _number, _method, path: fault if path.endswith("/dispatches") else None
+    scan = await runner.scan()
+    runner.hire()
+    done = await runner.crew.ended(scan.id)
+    assert (done.state, done.detail) == (ScanState.finished, "1 inconclusive")
+    (judged,) = runner.crew.diary.of("judged")
+    assert judged[3].startswith("there was no wargame: it could not be asked for: ")
+    assert said in judged[3]
+    assert runner.branches == set()
+
+
+async def test_a_wargame_that_cannot_be_asked_for_holds_up_no_other(runner: Runner) -> None:
+    runner.commit = runner.service.state.commit_files({"requirements.txt": "a==1\nb==1\n"})
+    runner.service.door.once("POST", "/dispatches", Fault(403, body={"message": "Resource not accessible"}))
+    scan = await runner.scan()
+    runner.hire(fixed={"a": ["2"], "b": ["2"]})
+    await runner.crew.until(lambda: runner.runs)
+    (order,) = runner.runs
+    runner.end(1, an_evidence(probe=f"P-{order['advisories'].removeprefix('GHSA-')}"))
+    await runner.tell(1)
+    done = await runner.crew.ended(scan.id)
+    assert (done.state, sorted(done.detail.split(", "))) == (ScanState.finished, ["1 inconclusive", "1 success"])
+    (why,) = [judged[3] for judged in runner.crew.diary.of("judged") if judged[0] == "inconclusive"]
+    assert "Resource not accessible" in why
+
+
+def a_message(code: str, **told: Any) -> WargameFinished:
+    data = {"code": code, "arena": "github", "conclusion": "success", "finished_at": NOW} | told
+    return WargameFinished.model_validate(
+        {"specversion": "1.0", "id": "f", "source": "/evil", "type": "dev.vertice.wargame.finished", "data": data}
+    )
+
+
+async def test_a_result_is_what_github_shows_of_the_run_that_was_started_or_a_dead_letter(runner: Runner) -> None:
+    """Whoever reaches the broker can say anything; the run goes on and is judged by what it left."""
     scan = await runner.scan()
     runner.hire()
     await runner.crew.until(lambda: runner.runs)
     (order,) = runner.runs
-    forged = WargameResult(
-        code=order["run"],
-        arena="github",
-        conclusion="success",
-        run_url="https://github.com/evil/shop/actions/runs/1",
-        finished_at=NOW,
-        result=json.loads(a_result(order["run"], order["digest"])),
-    )
+    run, url = order["run"], f"{runner.service.door.url}/acme/shop/actions/runs/1"
+    good, bad = (json.loads(a_result(run, order["digest"], an_evidence(works_after=weak))) for weak in (False, True))
+    other = json.loads(a_result(run, "e" * 64))
     client = engine_client(runner.crew.url, runner.crew.folder)
-    await Telling(client)(forged, "forged")
-    await asyncio.to_thread(client.destroy)
+    inbox, told = Inbox(runner.crew.database), results(Telling(client, runner.service.access))
+
+    async def refused(said: str, **given: Any) -> None:
+        with pytest.raises(MessageRefusedError, match=said):
+            await inbox.take(told, a_message(run, **given))
+
+    await runner.crew.until(lambda: _is_noted(client, run))
+    await refused("of another run", run_url="https://github.com/evil/shop/actions/runs/1", result=good)
+    await refused("of another run", result=good)
+    await refused("of other locks", run_url=url, result=other)
+    await refused("no end of the run", run_url=url, result=good)
     runner.end(1, an_evidence(works_after=True))
+    await refused("not what GitHub shows", run_url=url, result=good)
+    await refused("not what GitHub shows", run_url=url)
+    await refused("not what GitHub shows", run_url=url, conclusion="failure", result=bad)
     await runner.tell(1)
     assert (await runner.crew.ended(scan.id)).detail == "1 failed"
+    await asyncio.to_thread(client.destroy)
+
+
+def _is_noted(client: DBOSClient, run: str) -> bool:
+    return any(isinstance(step["output"], Ordered) for step in client.list_workflow_steps(trial_id(run)))
+
+
+async def test_while_github_is_away_a_result_waits(runner: Runner) -> None:
+    await runner.scan()
+    runner.hire()
+    await runner.crew.until(lambda: runner.runs)
+    (order,) = runner.runs
+    client = engine_client(runner.crew.url, runner.crew.folder)
+    await runner.crew.until(lambda: _is_noted(client, order["run"]))
+    runner.service.door.plan = lambda *_: Fault(503)
+    url = f"{runner.service.door.url}/acme/shop/actions/runs/1"
+    telling = Telling(client, runner.service.access)
+    with pytest.raises(UnfinishedError, match="GitHub is in trouble"):
+        await Inbox(runner.crew.database).take(results(telling), a_message(order["run"], run_url=url))
+    await asyncio.to_thread(client.destroy)
 
 
 async def test_a_repository_in_another_arena_than_the_worker_reaches_says_so(runner: Runner) -> None:
@@ -267,15 +345,11 @@ async def office(either_crew: Crew) -> AsyncIterator[Crew]:
     yield either_crew
 
 
-def finished(code: str) -> WargameFinished:
-    data = WargameResult(code=code, arena="github", conclusion="success", finished_at=NOW)
-    return WargameFinished(specversion="1.0", id="1", source="/x", type="dev.vertice.wargame.finished", data=data)
-
-
 async def test_a_result_that_nobody_waits_for_is_refused(office: Crew) -> None:
     client = engine_client(office.url, office.folder)
+    telling = Telling(client, Access(SecretStr("")))  # GitHub is not asked
     with pytest.raises(MessageRefusedError, match="no wargame waits for this result"):
-        await Inbox(office.database).take(results(Telling(client)), finished("WAR-20261121-999"))
+        await Inbox(office.database).take(results(telling), a_message("WAR-20261121-999"))
     await asyncio.to_thread(client.destroy)
 
 

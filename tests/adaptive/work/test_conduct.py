@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from vertice.adaptive.execution.interface import NotYetError
 from vertice.adaptive.work.conduct import WorkerConduct
 from vertice.kernel.errors import InputError, UnfinishedError
 
@@ -27,6 +28,20 @@ def test_what_may_go_better_later_is_tried_again_so_often_and_then_raised() -> N
     conduct.failed(FULL, 2)
     with pytest.raises(UnfinishedError, match="the disk is full"):
         conduct.failed(FULL, 3)
+
+
+def test_a_forge_is_left_alone_for_as_long_as_it_asks() -> None:
+    """The pause is 60 s where the worker's own would be none: only the stop ends it."""
+    conduct, ended = WorkerConduct((0.0,)), threading.Event()
+
+    def run() -> None:
+        with conduct.step():
+            conduct.failed(NotYetError("the limit is used up", seconds=60.0), 1)
+        ended.set()
+
+    threading.Thread(target=run, daemon=True).start()
+    assert not ended.wait(0.5)
+    conduct.stop(0.0)
 
 
 def test_what_a_person_has_to_mend_is_raised_at_once() -> None:

@@ -5,7 +5,6 @@ there, and another process goes on.
 """
 
 import asyncio
-import hashlib
 import json
 import shutil
 import signal
@@ -70,22 +69,12 @@ class Stage:
         (self.repo / "requirements.txt").write_text(samples.BEFORE)
         commit(self.repo)
         home = self.live / "home"
-        evidence = home / "evidence" / "WAR-20261121-001.json"
-        evidence.parent.mkdir(parents=True, exist_ok=True)
-        evidence.write_text("{}")
         remedy = samples.a_remedy(apvs=(CODE,))
         proposal = propose(self.repo, remedy, code=CODE, message="Fix it", home=home)
         await upgrade(self.url)
         async with Database.open(self.url) as database:
-            await ReviewStore(database, home=home).create(
-                samples.a_new_review(
-                    remedy=remedy,
-                    root=str(self.repo),
-                    proposal=proposal,
-                    evidence_digest=hashlib.sha256(evidence.read_bytes()).hexdigest(),
-                    evidence_path=evidence,
-                )
-            )
+            new = samples.a_new_review(remedy=remedy, root=str(self.repo), proposal=proposal)
+            await ReviewStore(database, home=home).create(samples.proven(new))
         assert await self.play("work") == 0  # the engine's tables are made, the review is told of
         await self.drained()
         self.save("waiting")

@@ -75,6 +75,13 @@ def test_a_copy_that_is_there_stays_as_it_was_whatever_happens_to_the_files(tmp_
     assert a_ground(tmp_path).suite(request) == ground.suite(request)
 
 
+def test_a_folder_that_another_machine_has_is_said(tmp_path: Path, files: Path) -> None:
+    request = a_request(project=str(files), content=project_digest(files))
+    shutil.rmtree(files)
+    with pytest.raises(InputError, match="folder is not on this machine"):
+        a_ground(tmp_path).suite(request)
+
+
 def test_files_of_a_repository_are_got_again_at_the_commit_of_the_scan(tmp_path: Path, files: Path) -> None:
     gone = tmp_path / "checkouts" / "acme" / "shop" / "c0ffee"
     asked = []
@@ -95,7 +102,7 @@ def test_a_registered_repository_without_github_is_refused(tmp_path: Path) -> No
 
 
 def test_a_folder_that_is_gone_is_said(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="folder is gone"):
+    with pytest.raises(InputError, match="folder is not on this machine"):
         a_ground(tmp_path).look(a_project(str(tmp_path / "nowhere")))
 
 
@@ -143,6 +150,20 @@ def test_only_wargames_of_repositories_run_on_github_and_only_where_the_service_
     project = a_project("acme/shop" if kind is Kind.github else str(files), kind)
     ground = a_ground(tmp_path, fetch=lambda *_: (files, "c0ffee"), fought_in=fought_in)
     assert ground.ask(a_scan(project, "ana"), project, "c0ffee").arena == arena
+
+
+def test_a_repository_that_lies_elsewhere_on_another_machine_is_the_same_heal(tmp_path: Path, files: Path) -> None:
+    project = a_project("acme/shop", Kind.github)
+    digests = set()
+    for home in (tmp_path / "a", tmp_path / "b"):
+        folder = home / "checkouts" / "acme" / "shop" / "c0ffee"
+        shutil.copytree(files, folder)
+        shutil.copytree(files, home / "probes", ignore=shutil.ignore_patterns("*"))
+        ground = a_ground(home, fetch=lambda *_, to=folder: (to, "c0ffee"), probe_folders=(home / "probes",))
+        request = ground.ask(a_scan(project, "ana"), project, "c0ffee")
+        assert request.project == str(folder)
+        digests.add(request.digest)
+    assert len(digests) == 1
 
 
 def test_who_asks_first_is_the_proposer_and_another_who_asks_gets_the_same_heal(tmp_path: Path, files: Path) -> None:

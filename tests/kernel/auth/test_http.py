@@ -26,7 +26,7 @@ async def test_opening_the_one_time_url_uses_nothing_up_and_its_form_logs_in(ser
     assert page.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'")
     assert page.headers["cache-control"] == "no-store"
     assert "set-cookie" not in page.headers
-    action = re.search(r'<form method="post" action="([^"]+)"', page.text)[1]
+    action = re.search(r'<form class="actions" method="post" action="([^"]+)"', page.text)[1]
     fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]+)"', page.text))
     script = re.search(r'<script src="([^"]+)"', page.text)[1]
     assert (await browser.get(script)).headers["content-type"].startswith("text/javascript")
@@ -113,6 +113,31 @@ async def test_logging_out_ends_the_session(service, browser):
     assert (answer.status_code, answer.json()) == (200, {"logout_url": None})
     assert browser.cookies.get("vertice") is None
     assert (await browser.get("/read", headers={"Cookie": f"vertice={stolen}"})).status_code == 401
+
+
+async def test_a_form_logs_out_without_a_script(service, browser):
+    await service.log_in(browser)
+    stolen = browser.cookies.get("vertice")
+    page = await browser.get("/hitl/logout")
+    assert "You are logged in as Ada." in page.text
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]+)"', page.text))
+    answer = await browser.post("/hitl/logout", data=fields)
+    assert (answer.status_code, "<h1>You are logged out</h1>" in answer.text) == (200, True)
+    assert browser.cookies.get("vertice") is None
+    assert (await browser.get("/read", headers={"Cookie": f"vertice={stolen}"})).status_code == 401
+    assert "<h1>You are logged out</h1>" in (await browser.get("/hitl/logout")).text
+    assert (await browser.post("/hitl/logout")).status_code == 200
+
+
+async def test_nobody_elses_form_logs_out(service, browser):
+    csrf = await service.log_in(browser)
+    async with service.browser() as other:
+        theirs = await service.log_in(other)
+    for fields in ({}, {"csrf_token": ""}, {"csrf_token": theirs}, {"csrf_token": "é" * 9000}):
+        assert (await browser.post("/hitl/logout", data=fields)).status_code == 403
+    elsewhere = {"Origin": "https://evil.example.org"}
+    assert (await browser.post("/hitl/logout", data={"csrf_token": csrf}, headers=elsewhere)).status_code == 403
+    assert (await browser.get("/read")).status_code == 200
 
 
 async def test_a_new_login_ends_the_session_before_it(service, browser):
@@ -315,6 +340,8 @@ async def test_the_openapi_document_tells_every_answer(service, browser):
     assert told == {
         "get /hitl/login": {"200", "422"},
         "post /hitl/login": {"303", "401", "403", "422"},
+        "get /hitl/logout": {"200"},
+        "post /hitl/logout": {"200", "403"},
         "get /hitl/login.js": {"200"},
         "get /hitl/login/oidc": {"303", "401", "403", "422", "503"},
         "get /hitl/login/callback": {"303", "401", "403", "422", "503"},

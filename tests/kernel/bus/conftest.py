@@ -51,10 +51,10 @@ def address(rabbitmq_url: str) -> Address:
 def leave() -> Post:
     """Leave numbered messages in one transaction: `await leave(database, "out", 3)`. Returns their ids."""
 
-    async def run(database: Database, destination: str, count: int = 1, *, start: int = 0, **more: str) -> list[str]:
+    async def run(database: Database, destination: str, count: int = 1, *, start: int = 0) -> list[str]:
         async with database.write() as session:
             return [
-                post(session, destination, "test.counted", subject=str(n), data={"n": n}, at=AT, **more)
+                post(session, destination, "test.counted", subject=str(n), data={"n": n}, at=AT)
                 for n in range(start, start + count)
             ]
 

@@ -1,12 +1,13 @@
 """The inbox: who is at fault, the message or the machine."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
 
 from vertice.kernel.bus.cloudevents import CloudEvent, Payload
-from vertice.kernel.bus.inbox import Inbox, Subscription
+from vertice.kernel.bus.inbox import Inbox, Subscription, forget
 from vertice.kernel.bus.message import Message, MessageRefusedError
 from vertice.kernel.bus.topology import Queue
 from vertice.kernel.database import Database, upgrade
@@ -59,6 +60,24 @@ async def test_a_message_that_failed_may_come_again(database):
     assert await inbox.take(subscription(), event())
 
 
+async def test_what_a_check_refuses_has_no_effect_and_what_was_taken_is_not_checked_again(database):
+    inbox, checked, errors = Inbox(database), [], [InputError("forged"), UnfinishedError("later"), None]
+
+    async def check(taken):
+        checked.append(taken.id)
+        if (error := errors[len(checked) - 1]) is not None:
+            raise error
+
+    checking = replace(subscription(), check=check)
+    with pytest.raises(MessageRefusedError, match="forged"):
+        await inbox.take(checking, event())
+    with pytest.raises(UnfinishedError, match="later"):
+        await inbox.take(checking, event())
+    assert await seq(database) == 0
+    assert [await inbox.take(checking, event()) for _ in range(2)] == [True, False]
+    assert (await seq(database), len(checked)) == (1, 3)
+
+
 async def test_a_database_that_is_away_is_not_the_messages_fault(private_postgres):
     server = private_postgres()
     url = server.url.replace("postgresql://", "postgresql+asyncpg://")
@@ -98,7 +117,9 @@ async def test_without_a_broker_a_message_is_taken_as_it_would_be_read_from_one(
 async def test_old_notes_are_forgotten(database):
     await Inbox(database, clock=lambda: AT).take(subscription(), event())
     inbox = Inbox(database)
-    await inbox.forget(AT)
+    async with database.write() as session:
+        await forget(session, AT)
     assert not await inbox.take(subscription(), event())
-    await inbox.forget(AT + timedelta(days=1))
+    async with database.write() as session:
+        await forget(session, AT + timedelta(days=1))
     assert await inbox.take(subscription(), event())

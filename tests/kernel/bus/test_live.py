@@ -147,6 +147,24 @@ async def test_a_slow_listener_is_cut_off_and_the_others_are_not(database):
         await joining
 
 
+async def test_a_slow_listener_whose_queue_is_full_to_the_last_place_harms_no_other(database):
+    live, slow, quick = Live(database), Listener(), Listener()
+    async with running(live):
+        await live.listen(slow, "a")
+        await live.listen(quick, "a")
+        async with database.write() as session:
+            for number in range(999):
+                await emit(session, "a", "told", subject="", data={"number": number}, at=AT)
+        live.wake()
+        await read(quick, 999)
+        slow.note("a note of its own, where no event fits any more")
+        for number in (999, 1000):
+            await write(database, "a", number)
+            live.wake()
+            assert await read(quick, 1) == [("a", number + 1, number)]
+        assert slow.overflowed
+
+
 async def test_leaving_a_channel_ends_it_for_this_listener_only(database):
     live, one, other = Live(database), Listener(), Listener()
     async with running(live):

@@ -7,6 +7,7 @@ import pytest
 
 from vertice.kernel.bus import outbox
 from vertice.kernel.bus.outbox import ATTEMPTS, Standing
+from vertice.kernel.origin import Origin
 
 AT = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 
@@ -25,7 +26,8 @@ async def test_messages_wait_in_the_order_they_were_left_in(database, leave):
 
 
 async def test_a_message_is_read_as_it_was_left(database, leave):
-    (key,) = await leave(database, "out", traceparent="00-1-2-01", correlation_id="request-7")
+    with Origin("00-1-2-01", "request-7").continued():
+        (key,) = await leave(database, "out")
     (one,) = await found(database)
     assert one.message == outbox.Message(
         id=key,
@@ -112,3 +114,18 @@ async def test_a_final_failure_parks_at_once_and_the_oldest_that_waits_is_told(d
         await outbox.not_sent(session, 2, "never", final=True)
     async with database.read() as session:
         assert await outbox.standing(session) == {"out": Standing(0, 2, None)}
+
+
+async def test_parked_messages_are_forgotten_by_when_they_were_left_and_waiting_ones_never(database, leave):
+    keys = await leave(database, "out", 2)
+    await leave(database, "in")
+    seqs = [one.seq for one in await found(database)]
+    async with database.write() as session:
+        await outbox.not_sent(session, seqs[0], "too large", final=True)
+    async with database.write() as session:
+        assert await outbox.forget_parked(session, AT) == {}
+        assert await outbox.forget_parked(session, AT + timedelta(seconds=1)) == {"out": 1}
+    async with database.read() as session:
+        assert set(await outbox.standing(session)) == {"in", "out"}
+        assert await outbox.parked(session, "out", limit=10) == []
+    assert [one.message.id for one in await found(database)][:1] == keys[1:]

@@ -8,7 +8,7 @@ import aio_pika
 import pytest
 
 from tests import outside
-from vertice.kernel.bus.message import Message, MessageRefusedError
+from vertice.kernel.bus.message import Message, MessageRefusedError, UnclaimedError
 from vertice.kernel.bus.rabbit import Address, RabbitPublisher, connected
 from vertice.kernel.bus.topology import Topology, declare
 from vertice.kernel.errors import InputError, UnfinishedError
@@ -48,8 +48,8 @@ async def test_a_message_arrives_as_a_cloudevent_that_outlives_the_server(publis
     assert got.headers["traceparent"] == TRACE
 
 
-async def test_a_queue_that_is_not_ours_and_a_message_too_large_are_refused_for_good(publisher):
-    with pytest.raises(MessageRefusedError, match="no such queue"):
+async def test_a_queue_that_is_not_ours_is_left_to_others_and_a_message_too_large_is_refused_for_good(publisher):
+    with pytest.raises(UnclaimedError, match="no such queue"):
         await publisher.publish(message(destination="amq.gen"))
     with pytest.raises(MessageRefusedError, match="larger than 4,096 bytes"):
         await publisher.publish(message(data=json.dumps({"x": "y" * 5000})))

@@ -5,15 +5,18 @@ import contextlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import text
 
 from vertice.kernel.bus import outbox
-from vertice.kernel.bus.message import InProcess, MessageRefusedError
+from vertice.kernel.bus.message import InProcess, MessageRefusedError, Unheard
+from vertice.kernel.bus.rabbit import RabbitPublisher
 from vertice.kernel.bus.relay import Relay
 from vertice.kernel.database import Database, upgrade
 from vertice.kernel.errors import UnfinishedError
+from vertice.kernel.origin import Origin, here
 
 NEVER = 3600.0
+AT = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+"""When `leave` leaves messages."""
 
 
 class Carrier:
@@ -216,19 +219,6 @@ async def test_it_outlives_its_database(private_postgres, carrier, leave, until)
         await until(all_arrived)
 
 
-async def test_what_was_sent_long_ago_is_deleted(database, carrier, leave):
-    await leave(database, "out", 2)
-    now = datetime(2026, 11, 21, tzinfo=UTC)
-    relay = Relay(database, carrier, source="/test", clock=lambda: now, keep=timedelta(days=7), poll=0.01)
-    await relay.round()
-    now += timedelta(days=8)
-    await leave(database, "out", 1)
-    async with running(relay):
-        await asyncio.sleep(0.2)
-    async with database.read() as session:
-        assert (await session.execute(text("SELECT count(*) FROM outbox"))).scalar_one() == 1
-
-
 async def test_without_a_broker_messages_go_to_whoever_takes_them_here_and_none_pile_up(database, leave, unsent):
     taken = []
 
@@ -237,7 +227,7 @@ async def test_without_a_broker_messages_go_to_whoever_takes_them_here_and_none_
 
     keys = await leave(database, "in", 2)
     await leave(database, "out", 2)
-    await Relay(database, InProcess({"in": take}), source="/test").round()
+    await Relay(database, InProcess({"in": take}, Unheard(["out"])), source="/test").round()
     assert taken == keys
     assert await unsent(database) == []
 
@@ -249,3 +239,70 @@ async def test_what_nobody_takes_here_goes_to_the_broker(database, carrier, leav
     keys = await leave(database, "out")
     await Relay(database, InProcess({"notifications": take}, carrier), source="/test").round()
     assert carrier.got == keys
+
+
+async def test_what_nobody_takes_here_waits_for_the_process_that_does_and_holds_up_nothing(
+    database, carrier, leave, unsent
+):
+    """Of two processes on one database only the second is set up for it; more waits than fits into a round."""
+    waiting = await leave(database, "github", 25)
+    keys = await leave(database, "out", 3)
+    taken = []
+
+    async def take(message):
+        taken.append(message.id)
+
+    first = Relay(database, InProcess({}, Unheard(["out"])), source="/test", batch=10, clock=lambda: AT)
+    for _ in range(5):
+        await first.round()
+    assert await unsent(database) == waiting
+    second = Relay(database, InProcess({"github": take}, carrier), source="/test", batch=10, clock=lambda: AT)
+    while await second.round():
+        pass
+    assert (taken, carrier.got, keys) == (waiting, [], keys)
+    assert await unsent(database) == []
+
+
+async def test_what_nobody_took_for_a_month_is_parked(database, leave, unsent):
+    now = AT + timedelta(days=30)
+    nobody = InProcess({}, Unheard())
+    await leave(database, "github", 2)
+    await Relay(database, nobody, source="/test", clock=lambda: now).round()
+    assert len(await unsent(database)) == 2
+    now += timedelta(seconds=1)
+    await Relay(database, nobody, source="/test", clock=lambda: now).round()
+    assert await unsent(database) == []
+    async with database.read() as session:
+        parked = await outbox.parked(session, "github", limit=10)
+    assert [one.why for one in parked] == ["github: nobody takes these messages here"] * 2
+
+
+async def test_with_a_real_broker_a_destination_that_is_no_queue_waits_too(
+    database, address, topology, leave, unsent, until
+):
+    waiting = await leave(database, "github", 2)
+    await leave(database, "out", 2)
+    publisher = RabbitPublisher(address, topology)
+
+    async def sent():
+        return await unsent(database) == waiting
+
+    async with running(Relay(database, InProcess({}, publisher), source="/test", clock=lambda: AT)):
+        await until(sent)
+    await publisher.close()
+    async with database.read() as session:
+        assert await outbox.standing(session) == {"github": outbox.Standing(2, 0, AT)}
+
+
+async def test_what_takes_a_message_in_the_process_belongs_to_its_request(database, leave):
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    seen = []
+
+    async def take(_message):
+        seen.append(here())
+
+    with Origin(trace, "request-7").continued():
+        await leave(database, "in")
+    await leave(database, "in")
+    await Relay(database, InProcess({"in": take}, Unheard()), source="/test").round()
+    assert seen == [Origin(trace, "request-7"), Origin()]

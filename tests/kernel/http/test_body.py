@@ -135,6 +135,11 @@ def test_the_address_holds_no_nul(url):
     assert refused(httpx.get(f"{url}/text/ab?q=a%00b"), 400) == "the address holds the character U+0000"
 
 
+@pytest.mark.parametrize("path", ["/text/%FF", "/text/ab?q=%FF", "/text/ab?%C3=1", "/text/ab?q=%ED%A0%80"])
+def test_the_address_is_utf_8(url, path):
+    assert refused(httpx.get(f"{url}{path}"), 400) == "the address is not UTF-8"
+
+
 def test_requests_without_a_body_pass(url):
     assert httpx.get(f"{url}/text/word").json() == "word"
 

@@ -224,6 +224,12 @@ def test_a_validator_of_ours_says_what_is_wrong_in_its_own_words(client):
     assert found["errors"] == [{"loc": ["body", "word"], "msg": "needs ten characters"}]
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded"])
+def test_json_that_is_sent_as_something_else_is_told_so(client, kind):
+    answer = client.post("/inner/body", content=b'{"count": 1}', headers={"content-type": kind})
+    assert shown(answer, 422, "bad-input")["todo"] == "Send JSON, with Content-Type: application/json"
+
+
 def test_every_wrong_value_is_named(client):
     found = shown(client.post("/inner/body?size=0", json={"count": "x", "\x1bodd": 1}), 422, "bad-input")
     assert [error["loc"] for error in found["errors"]] == [["query", "size"], ["body", "count"], ["body", "\\x1bodd"]]

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vertice.kernel.http.problem import Problem, code_of, problem, responses, without_folders
+from vertice.kernel.http.kinds import code_of
+from vertice.kernel.http.problem import Problem, problem, responses, without_folders
 
 
 def document(*args, **how) -> dict:

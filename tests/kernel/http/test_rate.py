@@ -179,8 +179,9 @@ async def test_a_redis_that_was_never_there_fails_no_request(lines):
 
 
 def test_a_rate_that_cannot_be_read_is_said_at_the_start():
-    with pytest.raises(InputError, match="lots is not a rate"):
-        RateLimiter({"default": "lots"})
+    with pytest.raises(InputError, match="lots is not a rate") as caught:
+        RateLimiter({"login": "lots"})
+    assert caught.value.where == "RATE_LIMIT_LOGIN"
 
 
 @given(st.ip_addresses(v=6), st.integers(0, 2**64 - 1))

@@ -1,5 +1,6 @@
 """The way to the package index, and the ways that are none."""
 
+import gc
 import http.server
 import socket
 import threading
@@ -144,6 +145,38 @@ print("done")
     while threading.active_count() > threads and time.monotonic() < until:
         time.sleep(0.01)
     assert threading.active_count() <= threads
+
+
+def test_who_has_asked_all_and_waits_is_not_forgotten(run_python: Run) -> None:
+    """The event loop knows nothing of such a client any more: a collection of garbage took its answer away."""
+    server = socket.create_server(("127.0.0.1", 0))
+    port = server.getsockname()[1]
+
+    def answer() -> None:
+        connection, _ = server.accept()
+        with connection:
+            while connection.recv(100):
+                pass
+            for _ in range(5):
+                gc.collect()
+                time.sleep(0.02)
+            connection.sendall(b"late")
+
+    source = f"""
+import socket
+with socket.create_connection(("127.0.0.1", 3128)) as proxy:
+    proxy.sendall(b"CONNECT 127.0.0.1:{port} HTTP/1.1\\r\\n\\r\\n")
+    proxy.recv(100)
+    proxy.shutdown(socket.SHUT_WR)
+    print(proxy.recv(100))
+"""
+    with server:
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        endpoints = (Endpoint("127.0.0.1", port, private=True),)
+        outcome = run_python(source, network=Network.package_index, endpoints=endpoints)
+        thread.join(10)
+    assert outcome.stdout == b"b'late'\n", outcome.stderr
 
 
 def test_a_program_that_never_starts_leaves_no_thread() -> None:

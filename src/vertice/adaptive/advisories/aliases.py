@@ -84,19 +84,14 @@ def _add(group: _Shared, advisory: Advisory) -> None:
 
 
 def _joined(advisory: Advisory, group: _Shared) -> Advisory:
-    changes: dict[str, object] = {}
     if advisory.cvss is None and group.scored is not None:
-        changes |= {
-            "cvss": group.scored.cvss,
-            "cvss_vector": group.scored.cvss_vector,
-            "severity": group.scored.severity,
-        }
+        scored = group.scored
+        advisory = replace(advisory, cvss=scored.cvss, cvss_vector=scored.cvss_vector, severity=scored.severity)
     elif advisory.cvss is None and _RANK[group.severity] < _RANK[advisory.severity]:
-        changes["severity"] = group.severity
-    if not advisory.cwe and group.cwe:
-        changes["cwe"] = group.cwe
-    if group.epss is not None:
-        changes["epss"] = group.epss
-    if group.kev:
-        changes["kev"] = True
-    return replace(advisory, **changes) if changes else advisory  # type: ignore[arg-type]
+        advisory = replace(advisory, severity=group.severity)
+    return replace(
+        advisory,
+        cwe=advisory.cwe or group.cwe,
+        epss=advisory.epss if group.epss is None else group.epss,
+        kev=advisory.kev or group.kev,
+    )

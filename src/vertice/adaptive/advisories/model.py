@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
-__all__ = ["Advisory", "AdvisorySource", "Event", "Range", "Severity", "SourceInfo"]
+__all__ = ["Advisory", "AdvisorySource", "Event", "EventKind", "Range", "Severity", "SourceInfo"]
 
 
 class Severity(StrEnum):
@@ -17,12 +17,17 @@ class Severity(StrEnum):
     low = "low"
 
 
+EventKind: TypeAlias = Literal["introduced", "fixed", "last_affected", "limit"]
+"""What OSV knows of a version in a range."""
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event of an OSV range: `kind` is introduced, fixed, last_affected or limit."""
+    """One event of an OSV range."""
 
-    kind: str
+    kind: EventKind
     version: str
+    """As the record has it; usually, not always, a PEP 440 version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +42,21 @@ class Advisory:
     """One record for one package: a record that names several packages gives several of these."""
 
     id: str
+    """As its source names it: `GHSA-…`, `PYSEC-…`, `CVE-…`."""
     package: str
     """PEP 503 normalised."""
     aliases: tuple[str, ...] = ()
+    """Its ids elsewhere."""
     summary: str = ""
     """One line; the first sentence of `details` where the record has no summary. Untrusted text."""
     ranges: tuple[Range, ...] = ()
     versions: tuple[str, ...] = ()
+    """Affected beside the ranges."""
     severity: Severity = Severity.medium
     cvss: float | None = None
     """Base score 0..10 computed from the newest vector (v4 over v3 over v2); None when the record has none."""
     cvss_vector: str = ""
+    """That the score was computed from, "" when there is none."""
     cwe: tuple[str, ...] = ()
     """`("CWE-502",)`"""
     fixed_versions: tuple[str, ...] = ()
@@ -59,10 +68,12 @@ class Advisory:
     kev: bool = False
     """Known to be exploited (CISA KEV), over the alias group."""
     published: str = ""
+    """RFC 3339; "" when the record does not say."""
     modified: str = ""
-    """RFC 3339."""
+    """RFC 3339; "" when the record does not say."""
     references: tuple[str, ...] = ()
-    source: str = "osv"
+    """URLs: untrusted text."""
+    source: Literal["osv", "probe"] = "osv"
     """`osv` for a record of the feed, `probe` for facts that only a probe carries."""
 
     @property

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_args
 
 from packaging.utils import canonicalize_name
 
-from vertice.adaptive.advisories.model import Advisory, Event, Range, Severity
+from vertice.adaptive.advisories.model import Advisory, Event, EventKind, Range, Severity
 from vertice.adaptive.advisories.order import sorted_versions
 from vertice.adaptive.advisories.severity import score, worded
 from vertice.kernel.errors import InputError
@@ -17,7 +17,7 @@ __all__ = ["parse_record", "record_id", "record_modified"]
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,99}")
 _PACKAGE: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
-_EVENTS: Final = ("introduced", "fixed", "last_affected", "limit")
+_EVENTS: Final[tuple[EventKind, ...]] = get_args(EventKind)
 _SUMMARY_LENGTH: Final = 300
 _T = TypeVar("_T")
 

@@ -13,6 +13,7 @@ from vertice.adaptive.api import decisions, live, overview, projects, records, r
 from vertice.adaptive.api.access import count_logins
 from vertice.adaptive.api.console import mount_console
 from vertice.adaptive.api.openapi import ABOUT, TAGS, VERSION, describe, operation_id
+from vertice.adaptive.api.problems import KINDS, page_of
 from vertice.adaptive.api.service import Service
 from vertice.adaptive.messages.document import asyncapi_document
 from vertice.kernel import tracing
@@ -25,6 +26,7 @@ from vertice.kernel.http.access_log import AccessLogMiddleware
 from vertice.kernel.http.body import BodyMiddleware
 from vertice.kernel.http.handlers import install as install_problems
 from vertice.kernel.http.headers import HeadersMiddleware
+from vertice.kernel.http.problem_pages import router as problem_routes
 from vertice.kernel.http.proxy import ProxyMiddleware, TrustedProxies
 from vertice.kernel.http.rate import RateLimiter, RateMiddleware
 from vertice.kernel.http.request_id import RequestIdMiddleware
@@ -74,7 +76,7 @@ def make_app(parts: Parts) -> FastAPI:
         lifespan=parts.lifespan,
         telemetry=tracing.of_requests(),
     )
-    install_problems(app)
+    install_problems(app, page=page_of)
     describe(app)
     _add_middleware(app, parts)
     parts.authenticator.install(app)
@@ -98,6 +100,7 @@ def _routes(parts: Parts) -> list[APIRouter]:
         projects.router(service),
         overview.router(service),
         webhooks.router(service),
+        problem_routes(KINDS),
         health_routes(parts.health, parts.readiness),
         health_routes(parts.health, parts.readiness, prefix="/hitl", components=False),
         *([metric_routes(parts.metrics)] if service.settings.prometheus_enabled else []),
@@ -138,7 +141,7 @@ def _add_messages(app: FastAPI) -> None:
 
     @app.get("/hitl/asyncapi.json", tags=["messages"], response_class=Response, responses={200: _JSON})
     async def show_messages() -> Response:
-        """Describe the messages on RabbitMQ (AsyncAPI)."""
+        """Describe the messages on RabbitMQ and on the WebSocket (AsyncAPI)."""
         return Response(described, media_type="application/json")
 
 

@@ -1,11 +1,12 @@
 """Decisions: one on one review, or the same on many of low risk; and what was decided."""
 
-import asyncio
+import math
+from http import HTTPStatus
 from time import perf_counter
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from vertice.adaptive.api import answers
@@ -14,6 +15,7 @@ from vertice.adaptive.api.listing import FILTERS, listing
 from vertice.adaptive.api.reviews import CodePath, Matching
 from vertice.adaptive.api.service import Service, reviewer_of
 from vertice.adaptive.execution.carry_out import standing_of
+from vertice.adaptive.execution.interface import NotYetError
 from vertice.adaptive.review import records
 from vertice.adaptive.review.decide import MAX_TEXT, MIN_JUSTIFICATION, ConflictError, Standing
 from vertice.adaptive.review.documents import DecisionDocument, decision_document, review_document
@@ -21,9 +23,11 @@ from vertice.adaptive.review.model import Decision, DecisionKind, DecisionRecord
 from vertice.adaptive.review.queue import Order, page
 from vertice.adaptive.review.rules import facts_of, low_risk, permit, proposers_of
 from vertice.kernel.auth.model import Principal
-from vertice.kernel.errors import VerticeError
+from vertice.kernel.errors import InputError, VerticeError
 from vertice.kernel.http.pages import Page, PageRequest, page_request
-from vertice.kernel.http.problem import MEDIA_TYPE, problem, responses
+from vertice.kernel.http.problem import MEDIA_TYPE, problem, responses, without_folders
+from vertice.kernel.logging import get_logger
+from vertice.kernel.text import printable
 
 __all__ = ["BulkDecision", "BulkOutcome", "BulkOutcomes", "NewDecision", "decide", "router"]
 
@@ -56,7 +60,7 @@ class NewDecision(BaseModel):
     )
     wanted: str = Field(default="", max_length=200, description="With modify: the version or constraint to try.")
     confidence_override: float | None = Field(
-        default=None, ge=0, le=1, strict=True, description="Your own confidence, in place of the wargame's."
+        default=None, ge=0, le=1, strict=True, description="Your own confidence, 0..1, in place of the wargame's."
     )
     accept_unproven: StrictBool = Field(default=False, description="Approve although the wargame proved nothing.")
     evidence_digest: str = Field(
@@ -81,17 +85,17 @@ class BulkDecision(BaseModel):
 class BulkOutcome(BaseModel):
     """What became of one review in a bulk decision."""
 
-    review: str
+    review: str = Field(description="Its code.")
     decided: bool
     reason: str = Field(description="Why it was left, or why it counts as low risk.")
-    decision: UUID | None
+    decision: UUID | None = Field(description="Id of the decision; null where none was made.")
 
 
 class BulkOutcomes(BaseModel):
     """What became of each."""
 
-    decided: int
-    left: int
+    decided: int = Field(description="How many reviews were decided.")
+    left: int = Field(description="How many were left.")
     items: list[BulkOutcome]
     more: bool = Field(description=f"More reviews fit than the {_BULK} that were looked at.")
 
@@ -110,7 +114,7 @@ async def decide(service: Service, review: Review, decision: Decision, principal
     started = perf_counter()
     standing = Standing(None, None)
     if decision.kind is DecisionKind.approve:
-        standing = await asyncio.to_thread(standing_of, review, service.settings.vertice_home, service.github)
+        standing = await standing_of(service.reviews, review, service.settings.vertice_home, service.github)
     made = await service.reviews.record_decision(
         review.code,
         decision,
@@ -131,7 +135,7 @@ def _add_deciding(routes: APIRouter, service: Service) -> None:
         response_model=DecisionDocument,
         responses={
             201: answers.sends("ETag", "Location"),
-            **responses(401, 403, 404, 422, 428),
+            **responses(401, 403, 404, 422, 428, 503),
             409: _CONFLICT,
         },
     )
@@ -162,6 +166,15 @@ def _add_deciding(routes: APIRouter, service: Service) -> None:
                 where=conflict.where,
                 todo=conflict.todo,
                 more={"current": review_document(now)},
+            )
+        except NotYetError as error:  # of the forge, whose state is no secret to whoever may decide
+            return problem(
+                503,
+                error.what,
+                code=error.code,
+                where=error.where,
+                todo=error.todo,
+                headers={"Retry-After": f"{math.ceil(error.seconds)}"} if error.seconds else None,
             )
         after = await service.reviews.get(review.code)
         return answers.document(
@@ -201,11 +214,16 @@ def _add_bulk(routes: APIRouter, service: Service) -> None:
         A review that is not of low risk, or that policy or its state does not let you decide so, is left, with the
         reason. Each decision is recorded and audited as if it had been made alone.
         """
+        _check_filters(request)
+        if said.decision is DecisionKind.modify:
+            raise InputError(
+                "many reviews cannot be modified at once", where="decision", todo="Ask for a version on each by itself."
+            )
         wanted, _, _ = listing(request)
         async with service.database.read() as session:
             found, cursor = await page(session, wanted, Order.priority, PageRequest(_BULK), now=service.clock())
         codes = set(said.codes)
-        chosen = [one.code for one in found if not codes or one.code in codes]
+        chosen = [one.apv_code for one in found if not codes or one.apv_code in codes]
         outcomes = [await _one_of_many(service, code, said, principal) for code in chosen]
         decided = sum(outcome.decided for outcome in outcomes)
         return answers.document(
@@ -213,6 +231,16 @@ def _add_bulk(routes: APIRouter, service: Service) -> None:
                 decided=decided, left=len(outcomes) - decided, items=outcomes, more=cursor is not None
             ).model_dump()
         )
+
+
+def _check_filters(request: Request) -> None:
+    """Raise InputError for a parameter that is no filter: passed over, it would decide on more than was meant."""
+    known = [one["name"] for one in FILTERS]
+    for name in request.query_params:
+        if name not in known:
+            raise InputError(
+                f"{printable(name, limit=100)} is no filter", where="query", todo=f"There are: {', '.join(known)}."
+            )
 
 
 async def _one_of_many(service: Service, code: str, said: BulkDecision, principal: Principal) -> BulkOutcome:
@@ -226,8 +254,16 @@ async def _one_of_many(service: Service, code: str, said: BulkDecision, principa
     try:
         made = await decide(service, review, decision, principal)
     except VerticeError as error:
-        return BulkOutcome(review=code, decided=False, reason=error.what, decision=None)
+        return BulkOutcome(review=code, decided=False, reason=_said(error), decision=None)
     return BulkOutcome(review=code, decided=True, reason=why, decision=made.id)
+
+
+def _said(error: VerticeError) -> str:
+    """Return why a review was left, as far as a client may know it."""
+    if error.http_status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return without_folders(error.what)
+    get_logger(__name__).error("not decided", **error.to_dict())
+    return "something went wrong here"
 
 
 def _add_list(routes: APIRouter, service: Service) -> None:
@@ -250,7 +286,9 @@ def _add_list(routes: APIRouter, service: Service) -> None:
         return answers.page(request, tuple(decision_document(made) for made in items), cursor)
 
     @routes.get("/decisions/{decision_id:uuid}", response_model=DecisionDocument, responses=responses(401, 403, 404))
-    async def show_decision(decision_id: UUID, _: Reading) -> Response:
+    async def show_decision(
+        decision_id: Annotated[UUID, Path(description="The decision's id.")], _: Reading
+    ) -> Response:
         """Show one decision, and how far it has been carried out."""
         async with service.database.read() as session:
             made = await records.decision(session, decision_id)

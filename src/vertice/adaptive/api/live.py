@@ -6,15 +6,15 @@ the connection for, and reads on from the last number it saw when it is back.
 
 import asyncio
 import contextlib
-import json
 import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from vertice.adaptive.messages.live import Ping, Refused, Request, Reset, Subscribed, Unsubscribed
 from vertice.adaptive.metrics import HitlMetrics
 from vertice.adaptive.review.change import CHANNELS
 from vertice.kernel.bus.events import Event, kept
@@ -35,16 +35,6 @@ _REVIEW = re.compile(r"review:APV-\d{8}-\d{3,9}")
 _GOING_AWAY, _POLICY, _TRY_AGAIN = 1001, 1008, 1013
 _LOGGED_OUT = 4401
 """Close codes: RFC 6455 §7.4.1, IANA's registry, and of our own the HTTP status + 4000."""
-
-
-class _Asked(BaseModel):
-    """What a client may send."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    type: str = Field(pattern=r"^(subscribe|unsubscribe|pong)$")
-    channel: str = Field(default="", max_length=100)
-    after: int | None = Field(default=None, ge=0, le=2**53)
 
 
 class Audience:
@@ -151,7 +141,7 @@ class _Talk:
                 await self._do(_asked(text))
             except VerticeError as error:
                 faults += 1
-                await self._say({"type": "error", "detail": error.what, "todo": error.todo})
+                await self._say(Refused(detail=error.what, todo=error.todo))
             if faults > _MAX_FAULTS:
                 return _POLICY
 
@@ -176,18 +166,18 @@ class _Talk:
                 if not await still_welcome():
                     return _LOGGED_OUT
             try:
-                await self._say({"type": "ping", "at": datetime.now(UTC).isoformat()})
+                await self._say(Ping(at=datetime.now(UTC)))
             except TimeoutError:
                 return _TRY_AGAIN
 
-    async def _do(self, asked: _Asked) -> None:
+    async def _do(self, asked: Request) -> None:
         if asked.type == "pong":
             return
         if asked.channel not in CHANNELS and not _REVIEW.fullmatch(asked.channel):
             raise InputError("there is no such channel", todo=_TODO)
         if asked.type == "unsubscribe":
             self._live.leave(self._listener, asked.channel)
-            await self._say({"type": "unsubscribed", "channel": asked.channel})
+            await self._say(Unsubscribed(channel=asked.channel))
             return
         if asked.channel in self._listener.seen:
             raise InputError("you have subscribed to this channel already", todo=_TODO)
@@ -195,29 +185,29 @@ class _Talk:
             raise InputError(f"you have subscribed to {_MAX_CHANNELS} channels, which is the most", todo=_TODO)
         await self._subscribe(asked)
 
-    async def _subscribe(self, asked: _Asked) -> None:
+    async def _subscribe(self, asked: Request) -> None:
         after = asked.after
         if after is not None:
             async with self._database.read() as session:
                 if not await kept(session, asked.channel, after):
-                    self._listener.note(json.dumps({"type": "reset", "channel": asked.channel}))
+                    self._listener.note(Reset(channel=asked.channel).model_dump_json())
                     after = None
         seq = await self._live.listen(self._listener, asked.channel, after)
-        self._listener.note(json.dumps({"type": "subscribed", "channel": asked.channel, "seq": seq}))
+        self._listener.note(Subscribed(channel=asked.channel, seq=seq).model_dump_json())
 
-    async def _say(self, message: dict[str, Any]) -> None:
-        await self._send(json.dumps(message, ensure_ascii=False))
+    async def _say(self, message: BaseModel) -> None:
+        await self._send(message.model_dump_json())
 
     async def _send(self, text: str) -> None:
         async with self._sending, asyncio.timeout(_SEND_SECONDS):
             await self._socket.send_text(text)
 
 
-def _asked(text: str) -> _Asked:
+def _asked(text: str) -> Request:
     if not text or len(text) > _MAX_TEXT:
         raise InputError("a message is JSON text of at most 16 KiB", todo=_TODO)
     try:
-        return _Asked.model_validate_json(text)
+        return Request.model_validate_json(text)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])

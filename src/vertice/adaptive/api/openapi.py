@@ -13,9 +13,12 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pydantic import SecretStr
 
+from vertice.adaptive.api.problems import is_page
 from vertice.kernel.auth import csrf
 from vertice.kernel.auth.cookies import SESSION
-from vertice.kernel.http.problem import MEDIA_TYPE, code_of, responses
+from vertice.kernel.http.kinds import code_of
+from vertice.kernel.http.openapi import amend
+from vertice.kernel.http.problem import MEDIA_TYPE, responses
 
 __all__ = ["ABOUT", "TAGS", "VERSION", "describe", "openapi_text", "operation_id"]
 
@@ -27,9 +30,10 @@ ABOUT = """Find, patch, prove, decide.
 **Login.** Send `Authorization: Bearer vrt_…` with an API token, or the session cookie of the console; changes made with
 the cookie need the header `X-CSRF-Token`, which `GET /hitl/session` tells.
 
-**Errors** are problem documents (RFC 9457): `type` ends in a code that stays, `todo` says what to do. Every answer has
-an `X-Request-ID`, the same as in the logs; a problem repeats it as `instance`. A method that an address does not take
-is answered with 405 and `Allow`.
+**Errors** are problem documents (RFC 9457): `type` ends in a code that stays and is the address of what explains it,
+`todo` says what to do. Every answer has an `X-Request-ID`, the same as in the logs; a problem repeats it as `instance`.
+A method that an address does not take is answered with 405 and `Allow`. Where people go with a browser, as for a login,
+those whose `Accept` prefers `text/html` see a problem as a page.
 
 **Lists** come in pages: `next` is the `cursor` of the next one, and the `Link` header has its address.
 
@@ -37,7 +41,8 @@ is answered with 405 and `Allow`.
 
 **Live events** come by the WebSocket `/hitl/ws`, which takes the same logins. Send
 `{"type": "subscribe", "channel": "reviews"}`, with `"after": N` to hear first what came after number N. The channels
-are `reviews`, `decisions`, `stats`, `wargames`, and `review:APV-…` for one review; docs/live.md has every message."""
+are `reviews`, `decisions`, `stats`, `wargames`, and `review:APV-…` for one review. docs/live.md says how it
+goes, `GET /hitl/asyncapi.json` describes every message."""
 
 TAGS = [
     {"name": "reviews", "description": "The queue: what waits for a person, who has it, what was said about it."},
@@ -52,6 +57,7 @@ TAGS = [
     {"name": "webhooks", "description": "What GitHub tells of itself."},
     {"name": "messages", "description": "What stands in the queues of RabbitMQ."},
     {"name": "login", "description": "Sessions of persons, and API tokens of machines."},
+    {"name": "problems", "description": "What each kind of error means, and what to do about it."},
     {"name": "health", "description": "For probes: whether the service and what it depends on work."},
     {"name": "metrics", "description": "For Prometheus."},
 ]
@@ -90,6 +96,8 @@ _WITH_BODY = (408, 413)
 
 _NOT_HTTP = {"schema": {"type": "string", "description": "Of a request that cannot be read as HTTP, or is too long."}}
 
+_HTML = {"schema": {"type": "string"}}
+
 _HEADERS = {
     "401": ("WWW-Authenticate", "How to log in."),
     "412": ("ETag", "Of the version that is there now."),
@@ -110,16 +118,7 @@ def operation_id(route: APIRoute) -> str:
 
 def describe(app: FastAPI) -> None:
     """Have the app's document say who may call each operation, and what each may answer besides."""
-    original = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        known = app.openapi_schema
-        document = original()
-        if document is not known:
-            _complete(document)
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
+    amend(app, _complete)
 
 
 def openapi_text(app: FastAPI) -> str:
@@ -135,9 +134,11 @@ def _complete(document: dict[str, Any]) -> None:
         _add_header(str(status), answer)
         components["responses"][_name(int(status))] = answer
     components["responses"][_name(400)]["content"]["text/plain"] = _NOT_HTTP
-    for path in document["paths"].values():
-        for method, operation in path.items():
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
             _complete_operation(method, operation)
+            if is_page(path):
+                _add_pages(components["responses"], operation)
 
 
 def _complete_operation(method: str, operation: dict[str, Any]) -> None:
@@ -155,6 +156,14 @@ def _complete_operation(method: str, operation: dict[str, Any]) -> None:
         if parameter["name"] == "If-Match":
             parameter.update(_IF_MATCH)
         parameter["schema"].pop("uniqueItems", None)  # what is said twice is taken once
+
+
+def _add_pages(shared: dict[str, Any], operation: dict[str, Any]) -> None:
+    """Say that a browser is shown the operation's problems as pages."""
+    for status, answer in operation["responses"].items():
+        whole = shared[answer["$ref"].rpartition("/")[2]] if "$ref" in answer else answer
+        if MEDIA_TYPE in whole.get("content", {}):
+            operation["responses"][status] = {**whole, "content": {**whole["content"], "text/html": _HTML}}
 
 
 def _add_header(status: str, answer: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from vertice.adaptive.api import answers
 from vertice.adaptive.api.access import Reading
 from vertice.adaptive.api.service import Service
+from vertice.adaptive.messages.live import Waiting
 from vertice.adaptive.review.figures import counts, statistics
 from vertice.adaptive.review.statistics import Statistics
 from vertice.kernel.bus.events import emit
@@ -36,7 +37,7 @@ def router(service: Service) -> APIRouter:
     async def show_statistics(
         _: Reading,
         project: Annotated[str, Query(max_length=200, description="Name of a project; all when it is left out.")] = "",
-        days: Annotated[int, Query(ge=1, le=365, description="How far back.")] = 30,
+        days: Annotated[int, Query(ge=1, le=365, description="How many days back.")] = 30,
     ) -> Response:
         """Say what waits, what was decided, and how long it took. docs/policy.md says what each figure means."""
         async with service.database.read() as session:
@@ -69,11 +70,11 @@ async def tell_statistics(database: Database, live: Live, clock: Callable[[], da
 
 async def _tell(database: Database, now: datetime) -> bool:
     async with database.read() as reading:
-        data = to_plain(await counts(reading, now))
+        waiting = Waiting.model_validate(to_plain(await counts(reading, now)))
     async with database.write() as session:
         held = select(EventHeadRow.at).where(EventHeadRow.channel == "stats").with_for_update()
         last = (await session.execute(held)).scalar()
         if last is not None and now - last < _PAUSE:
             return False
-        await emit(session, "stats", "stats_update", subject="", data=data, at=now)
+        await emit(session, "stats", "stats_update", subject="", data=waiting.model_dump(), at=now)
     return True

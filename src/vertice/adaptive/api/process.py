@@ -42,6 +42,7 @@ from vertice.kernel.database import Database, WriteSession
 from vertice.kernel.errors import InputError
 from vertice.kernel.health.disk import DiskCheck
 from vertice.kernel.health.interface import Check
+from vertice.kernel.health.model import Limits
 from vertice.kernel.health.monitor import Health, Readiness
 from vertice.kernel.health.postgres import PostgresCheck
 from vertice.kernel.health.rabbitmq import RabbitMqCheck
@@ -196,11 +197,16 @@ def _oidc(
 ) -> Oidc | None:
     if not settings.oidc_issuer:
         return None
+    if not settings.oidc_client_id:
+        raise InputError(
+            "OIDC_ISSUER is set, and OIDC_CLIENT_ID is not", where="OIDC_CLIENT_ID", todo="Set both, or neither."
+        )
     ours = OidcClient(
         client_id=settings.oidc_client_id,
         redirect_uri=f"{settings.url()}/hitl/login/callback",
         client_secret=settings.oidc_client_secret.get_secret_value() or None,
         audience=settings.oidc_audience,
+        scopes=settings.oidc_scopes,
         roles=RoleRules(claim=settings.oidc_role_claim, roles=_roles(settings.oidc_roles)),
     )
     return Oidc(settings.oidc_issuer, ours, tickets=logins.tickets, clock=clock, http=http)
@@ -225,12 +231,14 @@ def _checks(settings: ServiceSettings, database: Database) -> list[Check]:
             query = select(func.count()).select_from(WorkerRow).where(WorkerRow.seen_at >= moment)
             return (await session.execute(query)).scalar_one()
 
+    limits = Limits(slow_after_ms=settings.health_latency_threshold_ms)
     if database.url.get_backend_name() == "sqlite":
-        checks: list[Check] = [SqliteCheck(Path(cast("str", database.url.database)))]
+        checks: list[Check] = [SqliteCheck(Path(cast("str", database.url.database)), limits=limits)]
     else:
-        checks = [PostgresCheck(settings.database, pool=lambda: database.pool)]
+        checks = [PostgresCheck(settings.database, pool=lambda: database.pool, limits=limits)]
     if url := settings.redis_url.get_secret_value():
-        checks.append(RedisCheck(url))
+        checks.append(RedisCheck(url, limits=limits))
     if url := settings.rabbitmq_url.get_secret_value():
-        checks.append(RabbitMqCheck(Address.parse(url).url, queues=[queue.name for queue in TOPOLOGY.queues]))
-    return [*checks, WorkersCheck(seen_since), DiskCheck(settings.vertice_home)]
+        names = [queue.name for queue in TOPOLOGY.queues]
+        checks.append(RabbitMqCheck(Address.parse(url).url, queues=names, limits=limits))
+    return [*checks, WorkersCheck(seen_since, limits=limits), DiskCheck(settings.vertice_home, limits=limits)]

@@ -1,6 +1,7 @@
 """Registered projects, their scans and findings, and what a scan leaves: SBOM, VEX, SARIF."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, ClassVar
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from vertice.adaptive.projects.model import DocumentKind, Feed, Finding, Finding
 from vertice.adaptive.projects.tables import ApvRow, ProjectRow, ScanRow
 from vertice.adaptive.triage.model import Apv
 from vertice.kernel.auth.model import Role, require
+from vertice.kernel.codec import DESCRIBED
 from vertice.kernel.http.etag import not_modified
 from vertice.kernel.http.pages import Key, Page, PageRequest, Sort, page_request
 from vertice.kernel.http.problem import responses
@@ -23,23 +25,34 @@ from vertice.kernel.http.problem import responses
 if TYPE_CHECKING:
     from enum import Enum
 
-__all__ = ["Feeds", "FindingDocument", "NewProject", "NewScan", "ProjectEdit", "router"]
+__all__ = ["Export", "Feeds", "FindingDocument", "NewProject", "NewScan", "ProjectEdit", "router"]
 
 _Which = Annotated[PageRequest, Depends(page_request)]
 _ProjectId = Annotated[UUID, Path(description="The project's id.")]
+_OfProject = Annotated[UUID | None, Query(description="Id of a project; of all when it is left out.")]
 _ScanId = Annotated[UUID, Path(description="The scan's id.")]
 
 _BY_NAME = Sort("name", (Key(ProjectRow.name), Key(ProjectRow.id)))
 _NEWEST = Sort("newest", (Key(ScanRow.requested_at, descending=True), Key(ScanRow.id, descending=True)))
 _URGENT = Sort("priority", (Key(ApvRow.priority), Key(ApvRow.code)))
 
+
+class Export(StrEnum):
+    """What a project's newest scan can be exported as."""
+
+    json = "json"
+    sarif = "sarif"
+    sbom = "sbom"
+    vex = "vex"
+
+
 _EXPORTS = {
-    "json": (DocumentKind.json, "application/json", "findings.json"),
-    "sarif": (DocumentKind.sarif, "application/sarif+json", "findings.sarif"),
-    "sbom": (DocumentKind.cyclonedx, "application/vnd.cyclonedx+json", "sbom.cdx.json"),
-    "vex": (DocumentKind.cyclonedx, "application/vnd.cyclonedx+json", "vex.cdx.json"),
+    Export.json: (DocumentKind.json, "application/json", "findings.json"),
+    Export.sarif: (DocumentKind.sarif, "application/sarif+json", "findings.sarif"),
+    Export.sbom: (DocumentKind.cyclonedx, "application/vnd.cyclonedx+json", "sbom.cdx.json"),
+    Export.vex: (DocumentKind.cyclonedx, "application/vnd.cyclonedx+json", "vex.cdx.json"),
 }
-"""What can be exported: the document, its media type, its file's name. One CycloneDX document holds SBOM and VEX."""
+"""The document, its media type, its file's name. One CycloneDX document holds SBOM and VEX."""
 
 
 class NewProject(BaseModel):
@@ -58,8 +71,10 @@ class ProjectEdit(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     name: str | None = Field(default=None, min_length=1, max_length=200)
-    branch: str | None = Field(default=None, max_length=200)
-    schedule: str | None = Field(default=None, max_length=100)
+    branch: str | None = Field(default=None, max_length=200, description='"": the default one.')
+    schedule: str | None = Field(
+        default=None, max_length=100, description='Cron expression in UTC; "": when asked for only.'
+    )
     archived: StrictBool | None = None
 
 
@@ -68,14 +83,14 @@ class NewScan(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     heal: StrictBool = Field(default=True, description="Prepare and prove remedies, too.")
-    priority: int = Field(default=5, ge=1, le=10, strict=True, description="1: before all others.")
+    priority: int = Field(default=5, ge=1, le=10, strict=True, description="1 (before all others) to 10.")
 
 
 @dataclass(frozen=True, slots=True)
 class FindingDocument:
     """One APV with all that is known of it."""
 
-    __pydantic_config__: ClassVar = {"use_attribute_docstrings": True}
+    __pydantic_config__: ClassVar = DESCRIBED
 
     finding: Finding
     apv: Apv
@@ -191,7 +206,7 @@ def _add_scans(routes: APIRouter, service: Service) -> None:
         request: Request,
         _: Reading,
         which: _Which,
-        project: UUID | None = None,
+        project: _OfProject = None,
         state: Annotated[frozenset[ScanState], Query(description="Any of these.")] = frozenset(),
     ) -> Response:
         """List the scans, the newest first."""
@@ -223,7 +238,7 @@ def _add_exports(routes: APIRouter, service: Service) -> None:
     )
     async def export(
         project_id: _ProjectId,
-        kind: Annotated[str, Path(pattern="^(json|sarif|sbom|vex)$", description="json, sarif, sbom or vex.")],
+        kind: Annotated[Export, Path(description="Of which kind.")],
         _: Reading,
     ) -> Response:
         """Download what the newest scan found: findings, SARIF, or CycloneDX with SBOM and VEX."""
@@ -247,10 +262,10 @@ def _add_findings(routes: APIRouter, service: Service) -> None:
         request: Request,
         _: Reading,
         which: _Which,
-        project: UUID | None = None,
+        project: _OfProject = None,
         state: Annotated[frozenset[FindingState], Query(description="Any of these.")] = frozenset({FindingState.open}),
         severity: Annotated[frozenset[Severity], Query(description="Any of these.")] = frozenset(),
-        package: Annotated[str, Query(max_length=100)] = "",
+        package: Annotated[str, Query(max_length=100, description="Normalised name.")] = "",
     ) -> Response:
         """List the findings of registered projects, the most urgent first."""
         after = _URGENT.values(which.cursor) if which.cursor else None
@@ -266,7 +281,9 @@ def _add_findings(routes: APIRouter, service: Service) -> None:
         return answers.page(request, items, cursor)
 
     @routes.get("/apvs/{code}", tags=tags, response_model=FindingDocument, responses=responses(401, 403, 404, 422))
-    async def show_apv(code: Annotated[str, Path(max_length=50)], _: Reading) -> Response:
+    async def show_apv(
+        code: Annotated[str, Path(max_length=50, description="The APV's code.")], _: Reading
+    ) -> Response:
         """Show one finding with its advisory, where it is used, and why it has its priority."""
         finding, apv = await service.scans.finding(code)
         return answers.document(FindingDocument(finding, apv))

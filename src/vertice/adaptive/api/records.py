@@ -1,17 +1,17 @@
 """Remedies and wargames, with their signed evidence; the audit log."""
 
-import hashlib
 from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from vertice.adaptive.api import answers
 from vertice.adaptive.api.access import Reading
 from vertice.adaptive.api.service import Service
 from vertice.adaptive.review import records
 from vertice.adaptive.review.audit import AuditEntry, AuditReport
+from vertice.adaptive.review.evidence import digest_of
 from vertice.adaptive.review.records import RemedyRecord, RunRecord
 from vertice.adaptive.wargame.model import VerdictWord
 from vertice.kernel.errors import UnfinishedError
@@ -30,8 +30,7 @@ class AuditEntries(BaseModel):
     """Entries of the audit log, in order."""
 
     items: list[AuditEntry]
-    next: int | None
-    """`after` of the next page, null on the last one."""
+    next: int | None = Field(description="`after` of the next page; null on the last one.")
 
 
 def router(service: Service) -> APIRouter:
@@ -59,7 +58,9 @@ def _add_remedies(routes: APIRouter, service: Service) -> None:
     @routes.get(
         "/remedies/{key}", tags=["remedies"], response_model=RemedyRecord, responses=responses(401, 403, 404, 422)
     )
-    async def show_remedy(key: Annotated[str, Path(max_length=200)], _: Reading) -> Response:
+    async def show_remedy(
+        key: Annotated[str, Path(max_length=200, description="The remedy's key.")], _: Reading
+    ) -> Response:
         """Show one remedy."""
         async with service.database.read() as session:
             return answers.document(await records.remedy(session, key))
@@ -105,7 +106,7 @@ def _add_wargames(routes: APIRouter, service: Service) -> None:
         """Download the signed evidence: an in-toto statement that `vertice evidence verify` checks offline."""
         async with service.database.read() as session:
             text, digest = await records.evidence_of(session, code)
-        if hashlib.sha256(text.encode()).hexdigest() != digest:
+        if digest_of(text) != digest:
             raise UnfinishedError(
                 "the evidence is not the one that was recorded", where=code, todo="See `vertice audit verify`."
             )
@@ -118,7 +119,7 @@ def _add_audit(routes: APIRouter, service: Service) -> None:
     async def list_audit(
         _: Reading,
         after: Annotated[int, Query(ge=0, le=2**31 - 1, description="Number of the last entry you have.")] = 0,
-        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+        limit: Annotated[int, Query(ge=1, le=500, description="Entries in a page.")] = 100,
     ) -> Response:
         """Read the audit log, oldest first."""
         found = await service.reviews.audit(after=after, limit=limit + 1)

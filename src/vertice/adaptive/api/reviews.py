@@ -13,10 +13,12 @@ from vertice.adaptive.api.listing import PARAMETERS, listing
 from vertice.adaptive.api.service import Service, reviewer_of
 from vertice.adaptive.review.decide import MAX_TEXT
 from vertice.adaptive.review.documents import ReviewDocument, Summary, review_document
-from vertice.adaptive.review.model import Comment, DecisionKind, Reviewer
+from vertice.adaptive.review.model import Comment, DecisionKind, Review, Reviewer
 from vertice.adaptive.review.queue import page
 from vertice.adaptive.review.rules import NeedsSecond, Refused, facts_of, low_risk, may_decide, proposers_of
+from vertice.kernel.auth import identities
 from vertice.kernel.auth.model import ForbiddenError, Principal, Role
+from vertice.kernel.errors import InputError
 from vertice.kernel.http.etag import IfMatch, if_match, not_modified
 from vertice.kernel.http.pages import Page
 from vertice.kernel.http.problem import responses
@@ -43,8 +45,8 @@ Matching = Annotated[IfMatch, Depends(if_match)]
 class CommentDocument(BaseModel):
     """What a person said about a review: untrusted text, to be escaped where it is shown."""
 
-    id: UUID
-    author: str
+    id: UUID = Field(description="Of the comment.")
+    author: str = Field(description="Id of the login that said it.")
     author_name: str
     text: str
     created_at: datetime
@@ -68,7 +70,6 @@ class Assignee(BaseModel):
 
     model_config: ClassVar = ConfigDict(extra="forbid")
     id: str = Field(min_length=1, max_length=200, description="Id of a login, as `GET /hitl/session` says it.")
-    name: str = Field(min_length=1, max_length=100)
 
 
 class Option(BaseModel):
@@ -85,8 +86,8 @@ class Options(BaseModel):
     """What you may do with a review now."""
 
     items: list[Option]
-    low_risk: bool
-    low_risk_reason: str
+    low_risk: bool = Field(description="A bulk decision takes it.")
+    low_risk_reason: str = Field(description="Why it counts as low risk, or why not.")
 
 
 def router(service: Service) -> APIRouter:
@@ -111,7 +112,7 @@ def _add_list(routes: APIRouter, service: Service) -> None:
         wanted, sort, which = listing(request)
         async with service.database.look() as session:
             items, cursor = await page(session, wanted, sort, which, now=service.clock())
-        return answers.lines(request, [item.text for item in items], cursor)
+        return answers.lines(request, [item.line for item in items], cursor)
 
 
 def _add_one(routes: APIRouter, service: Service) -> None:
@@ -152,36 +153,42 @@ def _add_one(routes: APIRouter, service: Service) -> None:
 def _add_assignment(routes: APIRouter, service: Service) -> None:
     changed = {200: answers.sends("ETag"), **responses(401, 403, 404, 409, 412, 422, 428)}
 
-    async def assigned(code: str, to: Reviewer | None, by: Principal, matching: IfMatch) -> Response:
-        review = await service.reviews.get(code)
+    async def assigned(review: Review, to: Reviewer | None, by: Principal, matching: IfMatch) -> Response:
+        # As it was looked at: whoever was faster may have it by now, whatever If-Match allows.
         matching.check(review.version)
-        review = await service.reviews.assign(
-            code, to, by=reviewer_of(by), expected_version=None if matching.versions is None else review.version
-        )
+        review = await service.reviews.assign(review.code, to, by=reviewer_of(by), expected_version=review.version)
         return answers.document(review_document(review), version=review.version)
 
-    @routes.post("/{code}/claim", response_model=ReviewDocument, responses=changed)
-    async def claim_review(code: CodePath, principal: Writing, matching: Matching) -> Response:
-        """Take the review: others see that you look at it. One that somebody else has is a lead's to reassign."""
+    async def free(code: str, principal: Principal) -> Review:
+        """Return the review, unless it is somebody else's and not a lead's to take from them."""
         review = await service.reviews.get(code)
         if review.assignee not in {None, reviewer_of(principal).key} and not principal.role.covers(Role.lead):
             raise ForbiddenError(
                 f"{review.assignee_name} has it", where=review.code, todo="Ask them to release it, or a lead."
             )
-        return await assigned(code, reviewer_of(principal), principal, matching)
+        return review
+
+    @routes.post("/{code}/claim", response_model=ReviewDocument, responses=changed)
+    async def claim_review(code: CodePath, principal: Writing, matching: Matching) -> Response:
+        """Take the review: others see that you look at it. One that somebody else has is a lead's to reassign."""
+        return await assigned(await free(code, principal), reviewer_of(principal), principal, matching)
 
     @routes.delete("/{code}/claim", response_model=ReviewDocument, responses=changed)
     async def release_review(code: CodePath, principal: Writing, matching: Matching) -> Response:
         """Give the review back."""
-        review = await service.reviews.get(code)
-        if review.assignee not in {None, reviewer_of(principal).key} and not principal.role.covers(Role.lead):
-            raise ForbiddenError(f"{review.assignee_name} has it", where=review.code, todo="Ask a lead to release it.")
-        return await assigned(code, None, principal, matching)
+        return await assigned(await free(code, principal), None, principal, matching)
 
     @routes.put("/{code}/assignee", response_model=ReviewDocument, responses=changed)
     async def assign_review(code: CodePath, to: Assignee, principal: Leading, matching: Matching) -> Response:
         """Give the review to somebody: for leads."""
-        return await assigned(code, Reviewer(to.name, "", to.id), principal, matching)
+        review = await service.reviews.get(code)
+        async with service.database.read() as session:
+            name = await identities.name_of(session, to.id)
+        if name is None:
+            raise InputError(
+                "nobody of this id has logged in", where="id", todo="Give the id that `GET /hitl/session` tells them."
+            )
+        return await assigned(review, Reviewer(name, "", to.id), principal, matching)
 
 
 def _add_comments(routes: APIRouter, service: Service) -> None:

@@ -6,7 +6,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 import uvicorn
 from fastapi import FastAPI
@@ -19,10 +19,12 @@ from vertice.kernel.errors import UnfinishedError
 from vertice.kernel.metrics import shared_folder
 from vertice.kernel.settings import ServiceSettings, load_service
 
-__all__ = ["Worker", "app", "configured", "prepare", "serve_many", "serve_one"]
+__all__ = ["Worker", "app", "configured", "prepare", "serve_many", "serve_one", "shared_socket"]
 
+_FACTORY = "vertice.adaptive.api.server:app"
 _GRACE_SECONDS = 25
 """How long a stop waits for requests under way."""
+_START_SECONDS = 60
 _MESSAGE_BYTES = 16 * 1024
 """Of a WebSocket message that a client sends."""
 
@@ -105,19 +107,22 @@ async def serve_one(
             await worker.stop()
 
 
-def serve_many(settings: ServiceSettings, *, started: Callable[[int], object]) -> None:
-    """Serve with several processes on one port until SIGTERM or SIGINT; one that dies is started anew."""
-    listening = _socket(settings)
-    with shared_folder():
-        config = configured(settings, "vertice.adaptive.api.server:app", factory=True, workers=settings.workers)
-        started(listening.getsockname()[1])
-        Multiprocess(config, sockets=[listening]).run()
+def serve_many(settings: ServiceSettings, *, started: Callable[[int], object], factory: str = _FACTORY) -> None:
+    """Serve with several processes on one port until SIGTERM or SIGINT; one that dies is started anew.
+
+    `factory` names what makes each one's app.
+    """
+    with _socket(settings) as tried:  # refuses a port that another service has, which sockets that share do not
+        family, address = tried.family, tried.getsockname()
+    with shared_folder(), shared_socket(family, address) as reserved:
+        config = configured(settings, factory, factory=True, workers=settings.workers)
+        _Processes(config, reserved, started=lambda: started(address[1])).run()
 
 
-def configured(settings: ServiceSettings, app: object, **more: object) -> uvicorn.Config:
+def configured(settings: ServiceSettings, app: Callable[..., Any] | str, **more: Any) -> uvicorn.Config:
     """Return how uvicorn serves the app, or the factory that is named."""
     return uvicorn.Config(
-        app,  # type: ignore[arg-type]  # an app, or the name of a factory
+        app,
         host=settings.host,
         port=settings.port,
         log_config=None,
@@ -127,8 +132,41 @@ def configured(settings: ServiceSettings, app: object, **more: object) -> uvicor
         ws_max_size=_MESSAGE_BYTES,
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
-        **more,  # type: ignore[arg-type]
+        **more,
     )
+
+
+class _Processes(Multiprocess):
+    """Says when the first one is up: until then nobody listens."""
+
+    def __init__(self, config: uvicorn.Config, listening: socket.socket, *, started: Callable[[], object]) -> None:
+        super().__init__(config, [listening])
+        self._started = started
+
+    def init_processes(self) -> None:
+        """Start them."""
+        super().init_processes()
+        if self.processes[0].wait_until_ready(_START_SECONDS, self.should_exit):
+            self._started()
+
+
+class _Shared(socket.socket):
+    """A socket which each process that is given it binds anew, so that the kernel spreads connections evenly over them.
+
+    Of one socket that several processes listen at, whichever wakes first takes all connections that wait.
+    """
+
+    def __reduce__(self) -> Any:
+        return shared_socket, (self.family, self.getsockname())
+
+
+def shared_socket(family: int, address: Any) -> socket.socket:
+    """Return a socket bound to `address` that others may be bound to as well; it does not listen yet."""
+    made = _Shared(family)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    made.bind(address)
+    made.set_inheritable(True)
+    return made
 
 
 def _socket(settings: ServiceSettings) -> socket.socket:

@@ -62,14 +62,24 @@ async def _take(service: Service, event: PullRequestClosed | WorkflowFinished) -
                 post(session, WORKFLOWS, "workflow.finished", subject=event.title, data=data, at=service.clock())
             return
         code = _BRANCH.fullmatch(event.branch)
+        if code is None or event.source.lower() != event.repository.lower():
+            return  # a branch of a fork is not ours, whatever its name
         same = select(ProjectRow.id).where(
             ProjectRow.kind == Kind.github, func.lower(ProjectRow.location) == event.repository.lower()
         )
         project = (await session.execute(same)).scalar()
-        if code is None or project is None:
+        if project is None:
             return
         await service.reviews.record_elsewhere(
-            session, code[1], project, merged=event.merged, by=event.by, head=event.head, place="GitHub"
+            session,
+            code[1],
+            project,
+            ref=f"refs/heads/{event.branch}",
+            target=f"refs/heads/{event.target}",
+            merged=event.merged,
+            by=event.by,
+            head=event.head,
+            place="GitHub",
         )
     service.live.wake()
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from vertice.adaptive.execution.forges import forge_of
 from vertice.adaptive.execution.interface import Carried, NotYetError
-from vertice.adaptive.review.decide import Standing
-from vertice.adaptive.review.evidence import digest_of
+from vertice.adaptive.review.decide import Standing, check_evidence
+from vertice.adaptive.review.evidence import digest_of, disagreement
 from vertice.adaptive.review.model import Action, Decision, DecisionKind, DecisionRecord, DecisionState, Review
 from vertice.adaptive.review.store import ReviewStore
 from vertice.kernel.errors import InputError, VerticeError, from_os_error
@@ -41,7 +41,7 @@ async def decide(
     """
     await resume(store, home=home, github=github)
     review = await store.get(code)
-    standing = await asyncio.to_thread(standing_of, review, home, github)
+    standing = await standing_of(store, review, home, github)
     record = await store.record_decision(
         review.code,
         decision,
@@ -64,13 +64,12 @@ async def resume(
     return tuple(done)
 
 
-def standing_of(review: Review, home: Path, github: "GitHubSettings | None" = None) -> Standing:
-    """Look at the evidence file and the patch as they are now."""
-    proposal = review.proposal
-    head = None
-    if proposal is not None:
-        head = forge_of(proposal, home=home, github=github).head(review.project_root, proposal)
-    return Standing(evidence_digest=digest_of(review.evidence_path), head=head)
+async def standing_of(
+    store: ReviewStore, review: Review, home: Path, github: "GitHubSettings | None" = None
+) -> Standing:
+    """Look at the evidence in the database and the patch in the forge as they are now."""
+    evidence = await store.evidence(review)
+    return await asyncio.to_thread(lambda: _standing(review, evidence, _head(review, home, github)))
 
 
 async def carry_out_one(
@@ -91,14 +90,29 @@ async def _carry_out_alone(
     now = next(decision for decision in review.decisions if decision.id == record.id)
     if now.state is not DecisionState.recorded:
         return now
+    evidence = await store.evidence(review) if record.kind is DecisionKind.approve else None
     try:
-        carried = await asyncio.to_thread(_act, review, record, home, github)
-    except NotYetError:
+        carried = await asyncio.to_thread(_act, review, record, evidence, home, github)
+    except NotYetError as error:
+        await store.record_wait(record.id, f"{error.where}: {error.what}" if error.where else error.what)
         raise
     except VerticeError as error:
         await store.record_failure(record.id, str(error))
         raise
     return await store.record_outcome(record.id, carried.action, carried.detail)
+
+
+def _head(review: Review, home: Path, github: "GitHubSettings | None") -> str | None:
+    proposal = review.proposal
+    if proposal is None:
+        return None
+    return forge_of(proposal, home=home, github=github).head(review.project_root, proposal)
+
+
+def _standing(review: Review, evidence: str | None, head: str | None) -> Standing:
+    if evidence is None:
+        return Standing(None, head)
+    return Standing(digest_of(evidence), head, disagreement(evidence, review))
 
 
 @asynccontextmanager
@@ -116,8 +130,16 @@ async def _alone(home: Path, record: DecisionRecord) -> AsyncIterator[None]:
         path.unlink(missing_ok=True)
 
 
-def _act(review: Review, record: DecisionRecord, home: Path, github: "GitHubSettings | None") -> Carried:
+def _act(
+    review: Review, record: DecisionRecord, evidence: str | None, home: Path, github: "GitHubSettings | None"
+) -> Carried:
     proposal = review.proposal
+    if review.revision != record.review_revision or (proposal.head if proposal else "") != record.head:
+        raise InputError(
+            "a newer patch took the place of the one that was decided on",
+            where=review.code,
+            todo="Look at it again and decide on what it says now.",
+        )
     if proposal is None:
         return _without_patch(record)
     forge = forge_of(proposal, home=home, github=github)
@@ -128,12 +150,7 @@ def _act(review: Review, record: DecisionRecord, home: Path, github: "GitHubSett
             return forge.escalate(review.project_root, proposal, record)
         case DecisionKind.reject:
             return forge.close(review.project_root, proposal, record)
-    if review.revision != record.review_revision or proposal.head != record.head:
-        raise InputError(
-            "a newer patch took the place of the one that was approved",
-            where=review.code,
-            todo="Look at it again and decide on what it says now.",
-        )
+    check_evidence(review, _standing(review, evidence, proposal.head))
     return forge.merge(review.project_root, proposal, review.remedy, record.reviewer)
 
 

@@ -71,7 +71,8 @@ def _github(settings: "GitHubSettings | None", home: Path, branch: str) -> Forge
     from vertice.adaptive.execution.github import GitHub
 
     if settings is None:
-        raise InputError("GitHub cannot be used without a token", where="GITHUB_TOKEN", todo="Set GITHUB_TOKEN.")
+        todo = "Set GITHUB_TOKEN, or GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY."
+        raise InputError("GitHub is not set up", where="GITHUB_TOKEN", todo=todo)
     return GitHub(settings, home, branch)
 
 

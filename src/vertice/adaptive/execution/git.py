@@ -73,9 +73,12 @@ class Git:
             raise _explained(done.stderr, args[0], self.folder)
         return done.stdout
 
-    def text(self, *args: str, **options: object) -> str:
+    def text(
+        self, *args: str, stdin: bytes = b"", ok: tuple[int, ...] = (0,), env: Mapping[str, str] | None = None
+    ) -> str:
         """Return stdout without its last line feed; bytes that are not UTF-8 survive as surrogates."""
-        return self.run(*args, **options).decode(errors="surrogateescape").removesuffix("\n")  # type: ignore[arg-type]
+        said = self.run(*args, stdin=stdin, ok=ok, env=env)
+        return said.decode(errors="surrogateescape").removesuffix("\n")
 
     def ref(self, name: str) -> str | None:
         """Return the commit that the full ref `name` points to, None when there is no such ref."""

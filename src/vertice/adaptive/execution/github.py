@@ -16,7 +16,7 @@ from vertice.adaptive.execution import github_body
 from vertice.adaptive.execution.github_checks import state_of
 from vertice.adaptive.execution.github_client import Access, session
 from vertice.adaptive.execution.github_commit import make_branch, new_file, paths
-from vertice.adaptive.execution.github_fetch import Source, source_of
+from vertice.adaptive.execution.github_fetch import Source, recorded_source, source_of
 from vertice.adaptive.execution.github_merge import merge
 from vertice.adaptive.execution.github_pull import comment_once, pull_for, put_labels, say, short
 from vertice.adaptive.execution.github_text import harmless, marker
@@ -68,34 +68,41 @@ class GitHub:
     ) -> Proposal:
         """Make branch, commit, pull request, labels and status check, or find what a call before this one made."""
         return self._session(
-            project_root, lambda api, source: self._propose(api, source, project_root, remedy, code, message, dossier)
+            source_of(self.home, project_root),
+            project_root,
+            lambda api, source: self._propose(api, source, project_root, remedy, code, message, dossier),
         )
 
     def head(self, project_root: Path, proposal: Proposal) -> str | None:
         """Return the commit that the branch points to now."""
-        return self._session(project_root, lambda api, _: api.ref(proposal.ref))
+        return self._proposed(project_root, proposal, lambda api, _: api.ref(proposal.ref))
 
     def merge(self, project_root: Path, proposal: Proposal, remedy: Remedy, by: Reviewer) -> Carried:
         """Merge the pull request."""
         method = self.settings.merge_method
-        return self._session(
-            project_root, lambda api, source: merge(api, proposal, paths(source, project_root, remedy), by, method)
+        return self._proposed(
+            project_root,
+            proposal,
+            lambda api, source: merge(api, proposal, paths(source, project_root, remedy), by, method),
         )
 
     def close(self, project_root: Path, proposal: Proposal, record: DecisionRecord) -> Carried:
         """Close the pull request with the reason, and remove the branch if nobody added to it."""
-        return self._session(project_root, lambda api, _: _close(api, proposal, record))
+        return self._proposed(project_root, proposal, lambda api, _: _close(api, proposal, record))
 
     def request_changes(self, project_root: Path, proposal: Proposal, record: DecisionRecord) -> Carried:
         """Leave a review that asks for changes, or a comment and a label where the patch's author may not review."""
-        return self._session(project_root, lambda api, _: _request_changes(api, proposal, record))
+        return self._proposed(project_root, proposal, lambda api, _: _request_changes(api, proposal, record))
 
     def escalate(self, project_root: Path, proposal: Proposal, record: DecisionRecord) -> Carried:
         """Say so in a comment, label the pull request, assign it to the leads."""
-        return self._session(project_root, lambda api, _: self._escalate(api, proposal, record))
+        return self._proposed(project_root, proposal, lambda api, _: self._escalate(api, proposal, record))
 
-    def _session(self, project_root: Path, work: "Callable[[Api, Source], _T]") -> _T:
-        source = source_of(self.home, project_root)
+    def _proposed(self, project_root: Path, proposal: Proposal, work: "Callable[[Api, Source], _T]") -> _T:
+        """Work where `proposal` was made, maybe by another machine: its files are not here, and are not needed."""
+        return self._session(recorded_source(project_root, proposal.base), project_root, work)
+
+    def _session(self, source: Source | None, project_root: Path, work: "Callable[[Api, Source], _T]") -> _T:
         if source is None:
             raise InputError(
                 "was not fetched from GitHub", where=str(project_root), todo="Register the repository and scan it."

@@ -30,7 +30,7 @@ from vertice.adaptive.execution.github_models import (
 
 if TYPE_CHECKING:
     from githubkit import GitHub as GitHubKit
-    from githubkit import Response, TokenAuthStrategy
+    from githubkit import Response
 
 __all__ = ["Api"]
 
@@ -45,7 +45,7 @@ _T = TypeVar("_T")
 class Api:
     """One repository. Raises githubkit's exceptions; where None is possible it stands for "there is none"."""
 
-    kit: "GitHubKit[TokenAuthStrategy]"
+    kit: "GitHubKit[Any]"
     owner: str
     repo: str
 
@@ -171,13 +171,15 @@ class Api:
     def comments(self, number: int) -> Iterator[Comment]:
         """Yield every comment on a pull request."""
         yield from _pages(
-            lambda page: self.kit.rest.issues.list_comments(*self.at, number, per_page=_PAGE, page=page), Comment
+            lambda page: self.kit.rest.issues.list_comments(*self.at, number, per_page=_PAGE, page=page),
+            tuple[Comment, ...],
         )
 
     def reviews(self, number: int) -> Iterator[Comment]:
         """Yield every review of a pull request."""
         yield from _pages(
-            lambda page: self.kit.rest.pulls.list_reviews(*self.at, number, per_page=_PAGE, page=page), Comment
+            lambda page: self.kit.rest.pulls.list_reviews(*self.at, number, per_page=_PAGE, page=page),
+            tuple[Comment, ...],
         )
 
     def comment(self, number: int, body: str) -> None:
@@ -279,9 +281,9 @@ def _unless(status: int, word: str, send: "Callable[[], Response[Any]]") -> byte
         raise
 
 
-def _pages(send: "Callable[[int], Response[Any]]", model: type[_T]) -> Iterator[_T]:
+def _pages(send: "Callable[[int], Response[Any]]", model: type[tuple[_T, ...]]) -> Iterator[_T]:
     for page in range(1, _PAGES + 1):
-        found = parse(tuple[model, ...], send(page).content)  # type: ignore[valid-type]
+        found = parse(model, send(page).content)
         yield from found
         if len(found) < _PAGE:
             return

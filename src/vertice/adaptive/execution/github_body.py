@@ -1,8 +1,9 @@
 """The description of a pull request: the proof, for whoever has never heard of Vértice."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from vertice.adaptive.execution.github_models import StatusWord
 from vertice.adaptive.execution.github_text import MAX_BODY, cell, code, harmless, heading, marker, quoted, table
 from vertice.adaptive.execution.interface import Dossier
 from vertice.adaptive.remedy.model import ReleaseFacts, Remedy
@@ -11,7 +12,7 @@ from vertice.adaptive.wargame.model import CaseRun, Side, TestReport, VerdictWor
 
 __all__ = ["body", "comment", "commit_message", "labels", "plain_body", "status_of", "title"]
 
-_STATES = {
+_STATES: Mapping[VerdictWord, StatusWord] = {
     VerdictWord.success: "success",
     VerdictWord.failed: "failure",
     VerdictWord.error: "error",
@@ -40,7 +41,7 @@ def labels(dossier: Dossier | None, always: tuple[str, ...]) -> dict[str, tuple[
     return found
 
 
-def status_of(dossier: Dossier) -> tuple[str, str]:
+def status_of(dossier: Dossier) -> tuple[StatusWord, str]:
     """Return state and description of the status check."""
     verdict = dossier.verdict
     text = f"{verdict.grade}, confidence {verdict.confidence:.2f}"

@@ -22,7 +22,7 @@ from vertice.kernel.text import printable
 if TYPE_CHECKING:
     from vertice.adaptive.execution.github_api import Api
 
-__all__ = ["Bounds", "Source", "fetch", "source_of", "unpack"]
+__all__ = ["Bounds", "Source", "fetch", "recorded_source", "source_of", "unpack"]
 
 _FOLDER = "checkouts"
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
@@ -63,6 +63,15 @@ def source_of(home: Path, folder: Path) -> Source | None:
     if not _COMMIT.fullmatch(commit):
         return None
     return Source(owner, repo, commit, home / _FOLDER / owner / repo / commit)
+
+
+def recorded_source(folder: Path, commit: str) -> Source | None:
+    """Return what `folder`, which may lie on another machine, was fetched from at `commit`; None when it was not."""
+    parts = folder.parts
+    for at in range(len(parts) - 1, 2, -1):
+        if parts[at] == commit and parts[at - 3] == _FOLDER and _COMMIT.fullmatch(commit):
+            return Source(parts[at - 2], parts[at - 1], commit, Path(*parts[: at + 1]))
+    return None
 
 
 def fetch(

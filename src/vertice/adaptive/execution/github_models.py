@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 __all__ = [
     "Artifact",
@@ -17,6 +17,7 @@ __all__ = [
     "Created",
     "Dispatched",
     "GitTree",
+    "Installation",
     "Label",
     "Merged",
     "Protection",
@@ -26,6 +27,7 @@ __all__ = [
     "RequiredChecks",
     "Rule",
     "Status",
+    "StatusWord",
     "TreeEntry",
     "WorkflowRun",
     "WorkflowRuns",
@@ -33,6 +35,8 @@ __all__ = [
 ]
 
 _T = TypeVar("_T")
+
+StatusWord: TypeAlias = Literal["success", "failure", "error", "pending"]
 
 
 def parse(model: type[_T], content: bytes) -> _T:
@@ -47,6 +51,13 @@ class Created:
     """Something that was made, by its id."""
 
     sha: str
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Where a GitHub App is installed."""
+
+    id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +158,7 @@ class Status:
     """What one outside service says of a commit."""
 
     context: str
-    state: Literal["success", "failure", "error", "pending"]
+    state: StatusWord
     description: str | None = None
     target_url: str | None = None
 

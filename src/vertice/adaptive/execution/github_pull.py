@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from vertice.adaptive.execution.github_checks import CONTEXT, state_of
 from vertice.adaptive.execution.github_client import limit_ends_in, message_of
-from vertice.adaptive.execution.github_models import Pull, Status
+from vertice.adaptive.execution.github_models import Pull, Status, StatusWord
 from vertice.adaptive.execution.github_text import marker
 from vertice.adaptive.review.model import DecisionRecord
 from vertice.kernel.logging import get_logger
@@ -48,9 +48,9 @@ def comment_once(api: "Api", pull: Pull, body: str, record: DecisionRecord) -> N
         api.comment(pull.number, body)
 
 
-def say(api: "Api", commit: str, state: str, description: str, url: str) -> None:
+def say(api: "Api", commit: str, state: StatusWord, description: str, url: str) -> None:
     """Set our status check, unless it says just that."""
-    wanted = Status(CONTEXT, state, description, url or None)  # type: ignore[arg-type]  # one of GitHub's four words
+    wanted = Status(CONTEXT, state, description, url or None)
     if wanted not in api.statuses(commit):
         api.set_status(commit, wanted)
 

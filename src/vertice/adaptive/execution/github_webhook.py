@@ -42,6 +42,8 @@ class PullRequestClosed:
     number: int
     branch: str
     """That it came from: `vertice/APV-…` for ours."""
+    source: str
+    """Repository of that branch, `owner/name`; "" when it is gone. Of a fork's, anybody chooses the name."""
     head: str
     """Its last commit."""
     target: str
@@ -111,6 +113,7 @@ def _pull_request(told: Any, delivery: str) -> PullRequestClosed:
         repository=_text(_get(told, "repository", dict), "full_name"),
         number=_get(pull, "number", int),
         branch=_text(head, "ref"),
+        source="" if head.get("repo") is None else _text(_get(head, "repo", dict), "full_name"),
         head=_text(head, "sha"),
         target=_text(base, "ref"),
         merged=_get(pull, "merged", bool),

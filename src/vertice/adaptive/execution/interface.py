@@ -14,9 +14,17 @@ __all__ = ["Carried", "Dossier", "Forge", "NotYetError"]
 
 
 class NotYetError(UnfinishedError):
-    """Catch me when the forge cannot do it now, but will when asked again later: checks run, a limit is used up."""
+    """Catch me when the forge cannot do it now, but will when asked again later: checks run, a limit is used up.
+
+    `seconds`: how long the forge wants to be left alone (HTTP's Retry-After); 0: it does not say. It is known where the
+    error is raised alone: stored by a workflow, an error has its three parts.
+    """
 
     code = "not-yet"
+
+    def __init__(self, what: str, *, where: str = "", todo: str = "", seconds: float = 0.0) -> None:
+        super().__init__(what, where=where, todo=todo)
+        self.seconds = seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from pathlib import Path
 from vertice.adaptive.execution.checkout import find_checkout, place
 from vertice.adaptive.execution.git import Entry, Git, Repository, find_repository, scratch
 from vertice.adaptive.execution.interface import Carried, Dossier
-from vertice.adaptive.execution.paths import inside
+from vertice.adaptive.execution.paths import inside, refuse_absent
 from vertice.adaptive.remedy.model import Edit, Remedy
 from vertice.adaptive.review.model import Action, DecisionRecord, Proposal, Reviewer
 from vertice.kernel.errors import InputError, VerticeError
@@ -90,6 +90,7 @@ class LocalGit:
                 todo=f"Merge it yourself: git merge {_short(proposal.ref)}",
             )
         if _is_ancestor(repository.git, proposal.head, tip):
+            _refuse_reverted(repository, tip, proposal)
             return Carried(Action.pr_merged, f"{_short(target)} has it already ({tip[:12]})")
         if repository.git.ref(proposal.ref) != proposal.head:
             raise InputError("the branch was changed since it was proven", where=proposal.ref, todo="Heal it again.")
@@ -144,6 +145,7 @@ class LocalGit:
 
 
 def _repository(project_root: Path) -> Repository:
+    refuse_absent(project_root)
     found = find_repository(project_root)
     if found is None:
         raise InputError("is no git repository any more", where=str(project_root), todo="Restore it, or heal it again.")
@@ -256,6 +258,17 @@ def _refuse_moved(git: Git, tip: str, old: Mapping[str, Entry | None], target: s
                 f"was changed on {_short(target)} since the patch was proven",
                 where=path,
                 todo="Run `vertice heal` again: it proves the patch on what is there now.",
+            )
+
+
+def _refuse_reverted(repository: Repository, tip: str, proposal: Proposal) -> None:
+    with scratch(repository) as git:
+        old, _ = _changed(git, proposal)
+        if all(git.entry(tip, path) == entry for path, entry in old.items()):
+            raise InputError(
+                f"was merged into {_short(proposal.target)} before, and undone again",
+                where=_short(proposal.ref),
+                todo="Run `vertice heal` again: it makes a new patch on what is there now.",
             )
 
 

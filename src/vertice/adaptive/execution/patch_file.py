@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vertice.adaptive.execution.interface import Carried, Dossier
-from vertice.adaptive.execution.paths import inside
+from vertice.adaptive.execution.paths import inside, refuse_absent
 from vertice.adaptive.remedy.model import Edit, Remedy
 from vertice.adaptive.review.model import Action, DecisionRecord, Proposal, Reviewer
 from vertice.kernel.errors import InputError, VerticeError, from_os_error
@@ -47,15 +47,25 @@ class PatchFile:
             write_atomic(path, data)
         return Proposal(self.name, ref=str(path), head=_sha256(data), base="", note=self.note)
 
-    def head(self, project_root: Path, proposal: Proposal) -> str | None:  # noqa: ARG002
+    def head(self, project_root: Path, proposal: Proposal) -> str | None:
         """Return sha256 of the patch file as it is now."""
+        refuse_absent(project_root)
         path = Path(proposal.ref)
-        return _sha256(read_bytes(path)) if path.is_file() else None
+        if path.is_file():
+            return _sha256(read_bytes(path))
+        if not path.is_relative_to(self.folder):
+            raise InputError(
+                "the patch file lies in another home, which is not on this machine",
+                where=str(path),
+                todo="Decide where that home is, or put the project in a git repository and heal it again.",
+            )
+        return None
 
     def merge(self, project_root: Path, proposal: Proposal, remedy: Remedy, by: Reviewer) -> Carried:  # noqa: ARG002
         """Write the new files into the project, keeping the old ones."""
+        refuse_absent(project_root)
         files = {project_root / inside(project_root, project_root, edit.path): edit for edit in remedy.edits}
-        present = {file: _present(file, edit) for file, edit in files.items()}
+        present = {file: _present(file, edit, project_root) for file, edit in files.items()}
         stale = [file for file, edit in files.items() if present[file] != edit.after.encode()]
         if not stale:
             return Carried(Action.pr_merged, "the project has it already")
@@ -80,7 +90,7 @@ class PatchFile:
             closed.parent.mkdir(parents=True, exist_ok=True)
             path.replace(closed)
         except FileNotFoundError:
-            return Carried(Action.pr_closed, f"{path} is gone already")
+            return Carried(Action.pr_closed, f"{path} is not here, or not any more")
         except OSError as error:
             raise from_os_error(error, "closing the patch") from error
         return Carried(Action.pr_closed, f"kept as {closed}")
@@ -126,10 +136,10 @@ def _undo(written: list[Path], present: dict[Path, bytes | None]) -> None:
             write_atomic(file, old, mode=file.stat().st_mode & 0o777)
 
 
-def _present(file: Path, edit: Edit) -> bytes | None:
+def _present(file: Path, edit: Edit, root: Path) -> bytes | None:
     """Return what the file holds now, None when there is none; raise InputError when it is neither old nor new."""
-    if file.is_symlink():
-        raise InputError("is a symbolic link", where=str(file), todo="Apply the patch yourself.")
+    if file.is_symlink() or not file.parent.resolve().is_relative_to(root.resolve()):
+        raise InputError("is reached through a symbolic link", where=str(file), todo="Apply the patch yourself.")
     found = read_bytes(file) if file.exists() else None
     before = None if edit.before is None else edit.before.encode()
     if found not in {before, edit.after.encode()}:

@@ -6,7 +6,17 @@ from pathlib import Path
 from vertice.kernel.errors import InputError
 from vertice.kernel.text import printable
 
-__all__ = ["inside"]
+__all__ = ["inside", "refuse_absent"]
+
+
+def refuse_absent(folder: Path) -> None:
+    """Raise InputError when the project's folder is not on this machine: a folder cannot be worked on from another."""
+    if not folder.is_dir():
+        raise InputError(
+            "the project's folder is not on this machine",
+            where=str(folder),
+            todo="Have it at this path wherever Vértice serves and works, or register its GitHub repository.",
+        )
 
 
 def inside(root: Path, folder: Path, path: str) -> str:

@@ -29,9 +29,6 @@ class Announcer:
 
     session: WriteSession
     at: datetime
-    traceparent: str = ""
-    correlation_id: str = ""
-    """Of the request that all this comes from."""
 
     async def remedy(self, status: Literal["planned", "refuted", "proposed"], remedy: Remedy, *, name: str) -> str:
         """Tell how far a remedy is, once for each `name`."""
@@ -65,8 +62,6 @@ class Announcer:
             subject=subject,
             data=payload.model_dump(mode="json"),
             at=self.at,
-            traceparent=self.traceparent,
-            correlation_id=self.correlation_id,
         )
 
     async def _post_once(self, queue: Queue, kind: str, subject: str, payload: Payload, name: str) -> str:
@@ -78,6 +73,4 @@ class Announcer:
             subject=subject,
             data=payload.model_dump(mode="json"),
             at=self.at,
-            traceparent=self.traceparent,
-            correlation_id=self.correlation_id,
         )

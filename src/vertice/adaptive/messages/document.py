@@ -1,4 +1,6 @@
-"""The AsyncAPI document. FastStream makes it from the subscribers that run and from the publishers' forms."""
+"""The AsyncAPI document. FastStream makes it from the subscribers that run and from the publishers' forms; the
+WebSocket is added to it.
+"""
 
 import asyncio
 import json
@@ -6,7 +8,9 @@ import sys
 from typing import Any
 
 from faststream import AsyncAPI
+from pydantic.json_schema import models_json_schema
 
+from vertice.adaptive.messages import live
 from vertice.adaptive.messages.queues import MESSAGES, TOPOLOGY
 from vertice.kernel.bus.cloudevents import CONTENT_TYPE
 from vertice.kernel.bus.consumer import subscribe
@@ -24,6 +28,10 @@ A queue has one direction. Those that Vértice receives from refuse a message wh
 those that it sends to drop their oldest into the dead letters. Each queue has a dead-letter queue, its name with `.dlq`
 added; the header `dead-letter-reason` says why a message is there. `vertice queues` lists, shows and replays them.
 """
+
+
+_SOCKET = "live"
+"""Name of the WebSocket's channel."""
 
 
 def asyncapi_document() -> str:
@@ -51,8 +59,41 @@ def asyncapi_document() -> str:
     for queue in TOPOLOGY.queues:
         channel = document["channels"][queue.name]
         channel["description"] = f"{channel['description']} {_bounds(queue)}"
+    _add_socket(document)
     # FastStream gives publishers in the order of a set.
     return json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def _add_socket(document: dict[str, Any]) -> None:
+    """Add `/hitl/ws`: one channel, with what a client may send and what it gets."""
+    kinds = (*live.TAKEN, *live.SAID)
+    _, schemas = models_json_schema(
+        [(kind, "validation" if kind in live.TAKEN else "serialization") for kind in kinds],
+        ref_template="#/components/schemas/{model}",
+    )
+    document["components"]["schemas"] |= schemas["$defs"]
+    document["components"]["messages"] |= {
+        f"{_SOCKET}:{kind.__name__}": {
+            "title": kind.__name__,
+            "summary": kind.__doc__,
+            "contentType": "application/json",
+            "payload": {"$ref": f"#/components/schemas/{kind.__name__}"},
+        }
+        for kind in kinds
+    }
+    document["servers"]["service"] = {"host": "localhost:8003", "protocol": "ws"}
+    document["channels"][_SOCKET] = {
+        "address": "/hitl/ws",
+        "description": "Live events for who subscribes. JSON texts; one that a client sends has at most 16 KiB.",
+        "servers": [{"$ref": "#/servers/service"}],
+        "messages": {kind.__name__: {"$ref": f"#/components/messages/{_SOCKET}:{kind.__name__}"} for kind in kinds},
+    }
+    for action, told in (("receive", live.TAKEN), ("send", live.SAID)):
+        document["operations"][f"{_SOCKET}.{action}"] = {
+            "action": action,
+            "channel": {"$ref": f"#/channels/{_SOCKET}"},
+            "messages": [{"$ref": f"#/channels/{_SOCKET}/messages/{kind.__name__}"} for kind in told],
+        }
 
 
 def _bounds(queue: Queue) -> str:

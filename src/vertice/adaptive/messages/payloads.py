@@ -35,14 +35,21 @@ PackageName = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$", min_length=1, max_length=100)
 ]
 Version = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+!_-]*$", min_length=1, max_length=100)]
-ApvCode = Annotated[str, StringConstraints(pattern=r"^APV-[0-9]{8}-[0-9]{3,10}$")]
-WargameCode = Annotated[str, StringConstraints(pattern=r"^WAR-[0-9]{8}-[0-9]{3,10}$")]
+ApvCode = Annotated[
+    str, StringConstraints(pattern=r"^APV-[0-9]{8}-[0-9]{3,10}$"), Field(description="`APV-YYYYMMDD-NNN`")
+]
+WargameCode = Annotated[
+    str, StringConstraints(pattern=r"^WAR-[0-9]{8}-[0-9]{3,10}$"), Field(description="`WAR-YYYYMMDD-NNN`")
+]
 Name = Annotated[Line, Field(min_length=1, max_length=200)]
 Place = Annotated[Line, Field(min_length=1, max_length=1000)]
 Severity = Literal["critical", "high", "medium", "low"]
 Verdict = Literal["success", "failed", "inconclusive", "error"]
-Confidence = Annotated[float, Field(ge=0, le=1)]
-Priority = Annotated[int, Field(ge=1, le=10)]
+Strategy = Literal["upgrade", "relax", "parent", "override"]
+DecisionWord = Literal["approve", "reject", "modify", "escalate"]
+Action = Literal["pr_merged", "pr_closed", "changes_requested", "escalated"]
+Confidence = Annotated[float, Field(ge=0, le=1, description="Of the verdict, 0..1.")]
+Priority = Annotated[int, Field(ge=1, le=10, description="1 (most urgent) to 10.")]
 
 
 class ApvDispatch(Payload):
@@ -50,8 +57,10 @@ class ApvDispatch(Payload):
 
     v: Literal[1] = 1
     advisory: AdvisoryId
+    """CVE, GHSA or PYSEC id."""
     package: PackageName
     version: Version
+    """The one in use."""
     project: Place
     """Name or location of a registered project."""
     scanner: Name
@@ -79,10 +88,11 @@ class Remedy(Payload):
     from_version: Line
     to_version: Line
     """Empty where the package goes away."""
-    strategy: Line
+    strategy: Strategy
     verdict: Verdict | None = None
     confidence: Confidence | None = None
     wargame: WargameCode | None = None
+    """The one that judged it."""
     detail: Prose = ""
 
 
@@ -103,10 +113,11 @@ class WargameRequest(Payload):
     apvs: Annotated[tuple[ApvCode, ...], Field(min_length=1, max_length=1000)]
     project: Place
     ref_before: Line
+    """Git ref or commit of the project without the patch."""
     ref_after: Line
-    """Git refs or commits of the project without and with the patch."""
+    """Git ref or commit of the project with the patch."""
     digest: Line
-    """Of both locks: the result must name the same."""
+    """sha256 of both locks: the result must name the same."""
     priority: Priority
 
 
@@ -144,6 +155,7 @@ class ReviewRequest(Payload):
     v: Literal[1] = 1
     code: ApvCode
     cve: Line
+    """CVE id, or the advisory's own id where it has none."""
     severity: Severity
     package: PackageName
     project: Place
@@ -153,6 +165,7 @@ class ReviewRequest(Payload):
     revision: Annotated[int, Field(ge=1)]
     """Counts the remedies that were proposed under this review."""
     due_at: AwareDatetime | None = None
+    """When policy wants it decided."""
 
 
 class ReviewRequested(CloudEvent):
@@ -167,13 +180,17 @@ class Decision(Payload):
 
     v: Literal[1] = 1
     id: Name
+    """Of the decision: a UUID."""
     review: ApvCode
-    decision: Literal["approve", "reject", "modify", "escalate"]
+    """Code of the review."""
+    decision: DecisionWord
     reviewer: Name
     """Name, as shown; no address."""
     decided_at: AwareDatetime
-    action: Literal["pr_merged", "pr_closed", "changes_requested", "escalated"] | None = None
+    action: Action | None = None
+    """What was done; null until something was."""
     detail: Prose = ""
+    """How it was done, or why it could not be."""
 
 
 class DecisionChanged(CloudEvent):

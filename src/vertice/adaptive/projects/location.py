@@ -32,7 +32,8 @@ def check_location(kind: Kind, location: str) -> str:
         str(resolved).encode()
         is_folder = resolved.is_dir()
     except (OSError, RuntimeError, UnicodeEncodeError) as error:
-        raise InputError("there is no such folder", where="location", todo="Check the path.") from error
+        todo = "Check the path; a project that lies elsewhere is registered by its GitHub repository."
+        raise InputError("there is no such folder on this machine", where="location", todo=todo) from error
     if not is_folder:
         raise InputError("is a file, not a folder", where="location", todo="Give the project's folder.")
     return str(resolved)

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import ClassVar
 from uuid import UUID
 
 from vertice.adaptive.advisories.model import Severity
 from vertice.adaptive.triage.model import ReachabilityLevel
+from vertice.kernel.codec import DESCRIBED
 
 __all__ = [
     "DocumentKind",
@@ -45,6 +47,8 @@ class Trigger(StrEnum):
     schedule = "schedule"
     webhook = "webhook"
     message = "message"
+    decision = "decision"
+    """One merged a patch, or asked for another: what waits has to be proven on what is there now."""
 
 
 class FindingState(StrEnum):
@@ -69,7 +73,10 @@ class DocumentKind(StrEnum):
 class Project:
     """A project that is looked after."""
 
+    __pydantic_config__: ClassVar = DESCRIBED
+
     id: UUID
+    """What it is asked for by."""
     name: str
     kind: Kind
     location: str
@@ -79,13 +86,15 @@ class Project:
     schedule: str
     """Cron expression in UTC; "": scanned when asked for only."""
     next_scan_at: datetime | None
+    """When its schedule has it scanned next; None without one."""
     archived: bool
     """Kept, but not scanned any more."""
     created_by: str
+    """Id of the login that registered it."""
     created_at: datetime
     updated_at: datetime
     version: int
-    """Counts every edit; an edit names the version it was made on."""
+    """Counts every edit; an edit names the version it was made on. Also the ETag."""
 
     @property
     def known_as(self) -> str:
@@ -97,8 +106,12 @@ class Project:
 class Scan:
     """One look at a project."""
 
+    __pydantic_config__: ClassVar = DESCRIBED
+
     id: UUID
+    """What it is asked for by."""
     project_id: UUID
+    """Of the project that is looked at."""
     state: ScanState
     trigger: Trigger
     heal: bool
@@ -106,14 +119,16 @@ class Scan:
     priority: int
     """1 (most urgent) to 10."""
     requested_by: str
+    """Id of the login that asked; for whom no person asked, what did."""
     requested_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
     commit: str
     """Commit id that was looked at, "" for a folder."""
     components: int | None
+    """How many packages the project uses; None before it is known."""
     findings: int | None
-    """How many, None before they are known."""
+    """How many APVs it has, without waived ones; None before it is known."""
     detail: str
     """Why it failed, or how the heal ended."""
 
@@ -122,34 +137,49 @@ class Scan:
 class Finding:
     """One APV of a registered project."""
 
+    __pydantic_config__: ClassVar = DESCRIBED
+
     code: str
+    """`APV-YYYYMMDD-NNN`"""
     project_id: UUID
+    """Of the project that has it."""
     scan_id: UUID | None
     """The last scan that saw it, None when an outside scanner told of it."""
     cve: str
+    """CVE id, or the advisory's own id where it has none."""
     advisory: str
+    """Id of the advisory: CVE, GHSA or PYSEC."""
     severity: Severity
     package: str
     version: str
+    """The one in use."""
     priority: int
     """1 (most urgent) to 10."""
     reachability: ReachabilityLevel
     state: FindingState
     summary: str
+    """Of the advisory: untrusted text."""
     published_at: datetime | None
+    """When the advisory was published."""
     first_seen_at: datetime
     last_seen_at: datetime
     fixed_at: datetime | None
+    """When a scan did not find it any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Feed:
     """Where advisories come from, and how old they are."""
 
+    __pydantic_config__: ClassVar = DESCRIBED
+
     name: str
     source: str
+    """What it was read from: URL or file."""
     records: int
+    """How many it has."""
     updated_at: datetime | None
     """When its newest record changed."""
     checked_at: datetime
     error: str
+    """Why it could not be renewed, "" when it could."""

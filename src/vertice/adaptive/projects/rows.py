@@ -1,15 +1,18 @@
 """Between this room's rows and its frozen dataclasses."""
 
-from datetime import UTC, datetime
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from vertice.adaptive.advisories.model import Severity
+from vertice.adaptive.messages.live import ScanFacts
 from vertice.adaptive.projects.model import Feed, Finding, FindingState, Kind, Project, Scan, ScanState, Trigger
 from vertice.adaptive.projects.tables import ApvRow, FeedRow, ProjectRow, ScanRow
 from vertice.adaptive.triage.model import Apv, ReachabilityLevel
 from vertice.kernel.codec import to_json
+from vertice.kernel.text import moment
 
-__all__ = ["fill_finding", "to_feed", "to_finding", "to_project", "to_scan"]
+__all__ = ["facts_of", "fill_finding", "to_feed", "to_finding", "to_project", "to_scan"]
 
 
 def to_project(row: ProjectRow) -> Project:
@@ -77,6 +80,22 @@ def to_feed(row: FeedRow) -> Feed:
     return Feed(row.name, row.source, row.records, row.updated_at, row.checked_at, row.error)
 
 
+def facts_of(row: ScanRow) -> dict[str, Any]:
+    """Return what is told of a scan to whoever watches, as plain JSON values."""
+    facts = ScanFacts.model_validate(
+        {
+            "project": row.project_id,
+            "state": str(row.state),
+            "trigger": str(row.trigger),
+            "heal": row.heal,
+            "priority": row.priority,
+            "findings": row.findings,
+            "detail": row.detail,
+        }
+    )
+    return facts.model_dump(mode="json")
+
+
 def fill_finding(row: ApvRow, apv: Apv, *, scan_id: UUID, state: FindingState, at: datetime) -> None:
     """Write what a scan says of a finding; when it was seen first stays."""
     advisory = apv.advisory
@@ -90,7 +109,7 @@ def fill_finding(row: ApvRow, apv: Apv, *, scan_id: UUID, state: FindingState, a
     row.reachability = apv.reachability.level
     row.state = state
     row.summary = _kept(advisory.summary, 2000)
-    row.published_at = _moment(advisory.published)
+    row.published_at = moment(advisory.published)
     row.last_seen_at = at
     row.fixed_at = None
     row.data = to_json(apv)
@@ -99,11 +118,3 @@ def fill_finding(row: ApvRow, apv: Apv, *, scan_id: UUID, state: FindingState, a
 def _kept(text: str, limit: int) -> str:
     """Return what every database takes: no NUL, no half of a surrogate pair."""
     return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")[:limit]
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -10,9 +10,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from vertice.adaptive.advisories.model import Severity
+from vertice.adaptive.messages.live import WargameStep
 from vertice.adaptive.projects.errors import ProjectConflictError
 from vertice.adaptive.projects.model import DocumentKind, Feed, Finding, FindingState, Project, Scan, ScanState
-from vertice.adaptive.projects.rows import fill_finding, to_feed, to_finding, to_project, to_scan
+from vertice.adaptive.projects.rows import facts_of, fill_finding, to_feed, to_finding, to_project, to_scan
 from vertice.adaptive.projects.store import CHANNEL
 from vertice.adaptive.projects.tables import ApvRow, FeedRow, ProjectRow, ScanDocumentRow, ScanRow
 from vertice.adaptive.triage.model import Apv
@@ -21,6 +22,7 @@ from vertice.kernel.bus.outbox import post
 from vertice.kernel.codec import from_json
 from vertice.kernel.database import Database, WriteSession
 from vertice.kernel.errors import UnfinishedError, UnknownError
+from vertice.kernel.origin import Origin
 from vertice.kernel.text import printable
 
 __all__ = ["Looked", "ScanStore"]
@@ -105,16 +107,17 @@ class ScanStore:
             project = (await session.scalars(select(ProjectRow).where(ProjectRow.id == row.project_id))).one()
             if row.state == ScanState.queued:
                 row.state, row.started_at = ScanState.running, self._clock()
-                await self._tell(session, row, "scan_started", {})
+                await self._tell(session, row, "scan_started")
             begun = to_scan(row), to_project(project)
         self._changed()
         return begun
 
-    async def traceparent(self, scan_id: UUID) -> str:
-        """Return the W3C trace context of the request that asked for the scan, "" when that was not traced."""
+    async def origin(self, scan_id: UUID) -> Origin:
+        """Return which request asked for the scan."""
         async with self._database.read() as session:
-            found = await session.scalars(select(ScanRow.traceparent).where(ScanRow.id == scan_id))
-            return found.one_or_none() or ""
+            query = select(ScanRow.traceparent, ScanRow.correlation_id).where(ScanRow.id == scan_id)
+            found = (await session.execute(query)).one_or_none()
+        return Origin(found[0] or "", found[1] or "") if found else Origin()
 
     async def record(self, scan_id: UUID, looked: Looked) -> Scan:
         """Keep what the look at the project showed. Findings that it did not show any more are fixed.
@@ -238,8 +241,9 @@ class ScanStore:
         async with self._database.read() as session:
             return tuple(to_scan(row) for row in await session.scalars(query))
 
-    async def progress(self, scan_id: UUID, data: Mapping[str, object]) -> None:
+    async def progress(self, scan_id: UUID, step: WargameStep) -> None:
         """Tell whoever watches how far a scan is."""
+        data = step.model_dump(mode="json")
         async with self._database.write() as session:
             await emit(session, CHANNEL, "wargame_progress", subject=str(scan_id), data=data, at=self._clock())
         self._changed()
@@ -250,16 +254,15 @@ class ScanStore:
             if row.state in _OPEN:
                 row.state, row.finished_at = state, self._clock()
                 row.detail = printable(detail, limit=_MAX_DETAIL)
-                await self._tell(session, row, f"scan_{state}", {"findings": row.findings, "detail": row.detail})
+                await self._tell(session, row, f"scan_{state}")
                 if state is ScanState.failed:
                     await _notify(session, row, self._clock())
             ended = to_scan(row)
         self._changed()
         return ended
 
-    async def _tell(self, session: WriteSession, row: ScanRow, kind: str, data: Mapping[str, object]) -> None:
-        told = {"project": str(row.project_id), **data}
-        await emit(session, CHANNEL, kind, subject=str(row.id), data=told, at=self._clock())
+    async def _tell(self, session: WriteSession, row: ScanRow, kind: str) -> None:
+        await emit(session, CHANNEL, kind, subject=str(row.id), data=facts_of(row), at=self._clock())
 
 
 async def _notify(session: WriteSession, row: ScanRow, at: datetime) -> None:

@@ -6,19 +6,24 @@ from pathlib import Path
 from typing import Protocol
 from uuid import UUID, uuid4
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
 
 from vertice.adaptive.projects.errors import ProjectConflictError
 from vertice.adaptive.projects.location import check_branch, check_location, check_name
 from vertice.adaptive.projects.model import Kind, Project, Scan, ScanState, Trigger
-from vertice.adaptive.projects.rows import to_project, to_scan
+from vertice.adaptive.projects.rows import facts_of, to_project, to_scan
 from vertice.adaptive.projects.schedule import check_schedule, next_after
 from vertice.adaptive.projects.tables import ProjectRow, ScanRow
-from vertice.kernel import tracing
+from vertice.adaptive.review.decide import UNDECIDED
+from vertice.adaptive.review.model import Action, DecisionKind, DecisionState, Status
+from vertice.adaptive.review.statistics import AUTOMATIC
+from vertice.adaptive.review.tables import ApvReview, HitlDecision
 from vertice.kernel.bus.events import emit
 from vertice.kernel.database import Database, WriteSession
 from vertice.kernel.errors import InputError, UnknownError
+from vertice.kernel.origin import here
 from vertice.kernel.text import printable
 
 __all__ = ["CHANNEL", "Audit", "ProjectStore"]
@@ -28,6 +33,9 @@ CHANNEL = "wargames"
 
 _SYSTEM = "vertice"
 _PRIORITIES = range(1, 11)
+_AFTER_DECISION = 3
+"""Priority of a scan that a decision made necessary: a person waits for what it shows."""
+_UNSETTLED = sorted(UNDECIDED | {Status.changes_requested})
 _DUE_AT_ONCE = 20
 """Scans that one look at the schedules asks for; the next look asks for the next."""
 
@@ -182,7 +190,7 @@ class ProjectStore:
                     "is archived", where=printable(project.name), todo="Take it out of the archive."
                 )
             row, asked = await self._ask(session, project, by=by, trigger=trigger, heal=heal, priority=priority)
-            if asked:
+            if asked or session.is_modified(row):
                 await self._audit(
                     session,
                     actor=by,
@@ -190,6 +198,7 @@ class ProjectStore:
                     subject=str(row.id),
                     payload={"project": str(project.id), "trigger": trigger, "heal": heal, "priority": priority},
                 )
+            if asked:
                 await self._tell(session, row)
             return to_scan(row)
 
@@ -246,6 +255,29 @@ class ProjectStore:
                 await self._tell(session, row)
             return tuple(to_scan(row) for row in asked)
 
+    async def outdated(self) -> tuple[Scan, ...]:
+        """Ask for a scan of each project whose last one began before a decision that changed what it saw.
+
+        A patch that was merged changes the files other patches were proven on; a person who asked for another version
+        waits for its proof; an approval that could not be carried out mostly met such a change. Whoever else merges
+        something is seen by the project's schedule.
+        """
+        query = select(ProjectRow).where(ProjectRow.archived.is_(False), _outdated()).limit(_DUE_AT_ONCE)
+        async with self._database.read() as session:
+            if (await session.scalars(query)).first() is None:
+                return ()
+        asked = []
+        async with self._database.write() as session:
+            for project in (await session.scalars(query.with_for_update(skip_locked=True))).all():
+                row, new = await self._ask(
+                    session, project, by=_SYSTEM, trigger=Trigger.decision, heal=True, priority=_AFTER_DECISION
+                )
+                if new:
+                    asked.append(row)
+            for row in asked:
+                await self._tell(session, row)
+            return tuple(to_scan(row) for row in asked)
+
     async def _ask(
         self, session: WriteSession, project: ProjectRow, *, by: str, trigger: Trigger, heal: bool, priority: int
     ) -> tuple[ScanRow, bool]:
@@ -257,6 +289,7 @@ class ProjectStore:
                 row.heal, row.requested_by = True, by  # who asks for a remedy is its proposer
             row.priority = min(row.priority, priority)
             return row, False
+        origin = here()
         row = ScanRow(
             id=uuid4(),
             project_id=project.id,
@@ -268,15 +301,36 @@ class ProjectStore:
             requested_at=self._clock(),
             commit="",
             detail="",
-            traceparent=tracing.traceparent() or None,
+            traceparent=origin.traceparent or None,
+            correlation_id=origin.correlation_id or None,
         )
         session.add(row)
         await session.flush()
         return row, True
 
     async def _tell(self, session: WriteSession, row: ScanRow) -> None:
-        data = {"project": str(row.project_id), "trigger": row.trigger, "heal": row.heal, "priority": row.priority}
-        await emit(session, CHANNEL, "scan_queued", subject=str(row.id), data=data, at=self._clock())
+        await emit(session, CHANNEL, "scan_queued", subject=str(row.id), data=facts_of(row), at=self._clock())
+
+
+def _outdated() -> ColumnElement[bool]:
+    done, review = aliased(HitlDecision), aliased(ApvReview)
+    changed = done.action_taken.in_([Action.pr_merged, Action.changes_requested])
+    # What policy approves by itself is not tried anew for ever.
+    refused = and_(
+        done.state == DecisionState.failed,
+        done.decision == DecisionKind.approve,
+        done.reviewer_id.is_distinct_from(AUTOMATIC),
+    )
+    begun = func.coalesce(ScanRow.started_at, ScanRow.requested_at)
+    seen = exists().where(
+        ScanRow.project_id == ProjectRow.id,
+        or_(ScanRow.state == ScanState.queued, begun >= func.coalesce(done.carried_out_at, done.created_at)),
+    )
+    waiting = exists().where(ApvReview.project_id == ProjectRow.id, ApvReview.status.in_(_UNSETTLED))
+    return and_(
+        exists().where(done.apv_id == review.id, review.project_id == ProjectRow.id, or_(changed, refused), ~seen),
+        waiting,
+    )
 
 
 async def _locked(session: WriteSession, project_id: UUID) -> ProjectRow:

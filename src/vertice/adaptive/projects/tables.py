@@ -64,6 +64,7 @@ class ScanRow(Table):
     findings: Mapped[int | None] = mapped_column(Integer())
     detail: Mapped[str] = mapped_column(Text())
     traceparent: Mapped[str | None] = mapped_column(String(100))
+    correlation_id: Mapped[str | None] = mapped_column(String(200))
 
 
 class ScanDocumentRow(Table):

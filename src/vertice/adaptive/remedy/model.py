@@ -23,11 +23,14 @@ class Strategy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One package goes from `before` to `after` (versions; "" when added or removed)."""
+    """One package goes from one version to another."""
 
     package: str
+    """PEP 503 normalised."""
     before: str
+    """Version; "" when it is added."""
     after: str
+    """Version; "" when it is removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +51,12 @@ class ReleaseFacts:
     uploaded_at: str = ""
     """RFC 3339 of the first file of the release."""
     age_days: int | None = None
+    """Days since then."""
     yanked: bool | None = None
     attested: bool | None = None
     """Every file has a PEP 740 provenance object."""
     publisher: str = ""
+    """Of its PEP 740 attestation, "" when it has none."""
     publisher_changed: bool | None = None
     """The PEP 740 publisher differs from the one of the release in use."""
     pth_files: tuple[str, ...] = ()
@@ -59,6 +64,7 @@ class ReleaseFacts:
     install_time_code: bool | None = None
     """Only an sdist fits, so that installing runs its build code."""
     notes: tuple[str, ...] = ()
+    """What else to know, in words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import json
 import re
 import uuid
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from decimal import Decimal
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -23,7 +23,7 @@ from vertice.adaptive.report import json as plain
 from vertice.adaptive.report.model import ScanResult
 from vertice.adaptive.report.words import next_fixed, reached
 from vertice.adaptive.triage.model import Apv, ReachabilityLevel
-from vertice.kernel.text import printable
+from vertice.kernel.text import moment, printable
 
 if TYPE_CHECKING:
     from cyclonedx.model.bom import Bom
@@ -147,8 +147,8 @@ def _vulnerability(apv: Apv, waiver: Waiver | None) -> "Vulnerability":
         cwes=sorted({int(found[1]) for cwe in advisory.cwe if (found := re.fullmatch(r"CWE-([1-9]\d{0,8})", cwe))}),
         description=_plain(advisory.summary) or None,
         recommendation=f"Update {apv.component.name} to {fixed} or later." if fixed else None,
-        published=_moment(advisory.published),
-        updated=_moment(advisory.modified),
+        published=moment(advisory.published),
+        updated=moment(advisory.modified),
         analysis=_analysis(apv, waiver),
         affects=[BomTarget(ref=apv.component.purl)],
     )
@@ -184,14 +184,6 @@ def _analysis(apv: Apv, waiver: Waiver | None) -> "VulnerabilityAnalysis":
 def _issuer(alias: str) -> str:
     known = {"CVE": "NVD", "GHSA": "GitHub", "PYSEC": "PyPA"}
     return known.get(alias.split("-", 1)[0], "OSV")
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _plain(text: str) -> str:

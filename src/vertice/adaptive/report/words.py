@@ -1,14 +1,13 @@
 """Words and figures that several formats share."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 from packaging.version import InvalidVersion, Version
 
 from vertice.adaptive.advisories.model import Severity
 from vertice.adaptive.report.model import ScanResult
 from vertice.adaptive.triage.model import Apv, Reachability, ReachabilityLevel
-from vertice.kernel.text import printable
+from vertice.kernel.text import moment, printable
 
 __all__ = ["age", "age_days", "counted", "next_fixed", "place", "reached", "severities"]
 
@@ -65,12 +64,8 @@ def age(result: ScanResult) -> str:
 
 def age_days(result: ScanResult) -> float | None:
     """Return how many days old the advisory data was at the scan, None when it is not known."""
-    try:
-        updated = datetime.fromisoformat(result.source.updated_at)
-    except ValueError:
-        return None
-    updated = updated if updated.tzinfo else updated.replace(tzinfo=UTC)
-    return (result.scanned_at - updated).total_seconds() / 86_400
+    updated = moment(result.source.updated_at)
+    return None if updated is None else (result.scanned_at - updated).total_seconds() / 86_400
 
 
 def _parsed(text: str) -> Version | None:

@@ -1,19 +1,18 @@
 """Which messages a change of a review leaves for others, in the words of the wire."""
 
+from collections.abc import Mapping
 from datetime import datetime
-
-import structlog
+from typing import Literal
 
 from vertice.adaptive.messages.announce import Announcer
 from vertice.adaptive.messages.payloads import Decision, ReviewRequest
 from vertice.adaptive.review.tables import ApvReview, HitlDecision
-from vertice.kernel import tracing
 from vertice.kernel.database import WriteSession
 from vertice.kernel.text import printable
 
 __all__ = ["announce"]
 
-_DECISIONS = {
+_DECISIONS: Mapping[str, Literal["made", "carried_out", "failed"]] = {
     "decision.recorded": "made",
     "decision.made_elsewhere": "carried_out",
     "decision.carried_out": "carried_out",
@@ -25,16 +24,11 @@ def announce(
     session: WriteSession, action: str, review: ApvReview, decision: HitlDecision | None, at: datetime
 ) -> None:
     """Leave the messages of `action` (of the audit entry) in the transaction of the change."""
-    announcer = Announcer(
-        session,
-        at=at,
-        traceparent=tracing.traceparent(),
-        correlation_id=str(structlog.contextvars.get_contextvars().get("correlation_id", ""))[:200],
-    )
+    announcer = Announcer(session, at=at)
     if action in {"review.created", "review.revised"}:
         announcer.review_requested(_request(review))
     elif action in _DECISIONS and decision is not None:
-        announcer.decision(_DECISIONS[action], _decision(decision))  # type: ignore[arg-type]  # the three words
+        announcer.decision(_DECISIONS[action], _decision(decision))
 
 
 def _request(review: ApvReview) -> ReviewRequest:

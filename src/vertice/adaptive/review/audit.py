@@ -3,8 +3,9 @@
 An entry's hash is the sha256 of the canonical JSON of its own columns, the previous hash included, so a change, an
 insertion, a removal or a swap breaks the chain at that place. Two things more:
 
-- `audit_head` names the last entry, and an *anchor* file in Vértice's home does so outside the database: a tail that
-  was cut off is missed. The anchor is written just after each commit, so after a crash it may lag, never lead.
+- `audit_head` names the last entry, and an *anchor* file in the home of each machine that writes does so outside the
+  database: a tail that was cut off is missed. It is written just after each commit there and whenever the chain was
+  found whole, so it may lag behind what other machines or a process that crashed wrote, never lead.
 - Each entry's payload has under `rows` the digests of the rows it wrote ("" for one it removed). A review or decision
   that was changed past the store is found too, and so is one that was added or removed.
 """
@@ -17,12 +18,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated, ClassVar
 
+from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.engine import URL
 
 from vertice.adaptive.review.tables import AuditEntryRow, AuditHead
-from vertice.kernel.codec import canonical
+from vertice.kernel.codec import DESCRIBED, canonical
 from vertice.kernel.database import ReadSession, WriteSession
 from vertice.kernel.errors import UnfinishedError, from_os_error
 from vertice.kernel.files import read_text, write_atomic
@@ -48,16 +51,26 @@ _FIELDS = ("seq", "at", "actor", "action", "subject", "payload", "prev_hash", "h
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One entry. `at` is RFC 3339 UTC, `payload` canonical JSON text, `hash` the seal over all the others."""
+    """One entry. All but the number is text, exactly as it was sealed."""
+
+    __pydantic_config__: ClassVar = DESCRIBED
 
     seq: int
-    at: str
+    """Its place in the chain, from 1 without a gap."""
+    at: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+    """RFC 3339, UTC."""
     actor: str
+    """Who did it: `Name <e-mail>`, the id of a login, or `vertice` for what no person did."""
     action: str
+    """What was done, in two words: `decision.recorded`. There will be more of them."""
     subject: str
+    """What it was done to: a review's code, a project's id."""
     payload: str
+    """Canonical JSON text; `rows` in it has the sha256 of every row that was written."""
     prev_hash: str
+    """`hash` of the entry before; of the first, 64 zeros."""
     hash: str
+    """sha256 over all the others."""
 
     def sealed(self) -> bool:
         """Say whether the hash fits the rest."""
@@ -76,11 +89,15 @@ class Head:
 class AuditReport:
     """What a verification found."""
 
+    __pydantic_config__: ClassVar = DESCRIBED
+
     ok: bool
     entries: int
+    """How many were checked."""
     first_bad_seq: int | None = None
     """The first entry that is wrong, missing, or whose rows were changed; None when ok or when no entry is to blame."""
     why: str = ""
+    """What is wrong; "" when ok."""
 
 
 class Anchor:
@@ -89,6 +106,11 @@ class Anchor:
     def __init__(self, home: Path, url: URL) -> None:
         name = hashlib.sha256(_identity(home, url).encode()).hexdigest()[:16]
         self.path = home / "audit" / f"{name}.json"
+
+    @property
+    def begun(self) -> bool:
+        """Whether there ever was an anchor here; where there is none now, it was removed."""
+        return self.path.exists() or self._lock.exists()
 
     def read(self) -> Head | None:
         """Return what was anchored, None when there is no file. Raises UnfinishedError when it cannot be read."""
@@ -110,6 +132,8 @@ class Anchor:
 
     def advance(self, head: Head) -> None:
         """Anchor `head` unless the anchor is missing (that is for a person to mend) or further on."""
+        if not self.path.exists():
+            return
         with self._locked():
             known = self.read()
             if known is not None and known.seq < head.seq:
@@ -123,12 +147,15 @@ class Anchor:
     def _write(self, head: Head) -> None:
         write_atomic(self.path, canonical({"seq": head.seq, "hash": head.hash}) + b"\n", mode=0o600)
 
+    @property
+    def _lock(self) -> Path:
+        return self.path.with_suffix(".lock")
+
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        lock = self.path.with_suffix(".lock")
         try:
-            lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            stream = lock.open("w")
+            self._lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            stream = self._lock.open("w")
         except OSError as error:
             raise from_os_error(error, "anchoring the audit chain") from error
         with stream:

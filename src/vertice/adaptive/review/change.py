@@ -8,13 +8,16 @@ from uuid import UUID, uuid4
 from sqlalchemy import ColumnElement, select
 
 from vertice.adaptive.advisories.model import Severity
+from vertice.adaptive.messages.live import ReviewFacts
 from vertice.adaptive.review import rows
 from vertice.adaptive.review.announcements import announce
 from vertice.adaptive.review.audit import Head, append
 from vertice.adaptive.review.decide import UNDECIDED, ConflictError
 from vertice.adaptive.review.documents import FORM, rendered
+from vertice.adaptive.review.limits import promised
 from vertice.adaptive.review.model import DecisionState, NewReview, Status
 from vertice.adaptive.review.tables import ApvReview, HitlDecision, ReviewApv
+from vertice.adaptive.wargame.model import VerdictWord
 from vertice.kernel.bus.events import Event, told
 from vertice.kernel.bus.outbox import post
 from vertice.kernel.database import Table, WriteSession
@@ -35,10 +38,12 @@ _EVENTS = {
     "review.claimed": ("reviews", "review_updated"),
     "review.released": ("reviews", "review_updated"),
     "review.assigned": ("reviews", "review_updated"),
+    "review.brought_forward": ("reviews", "review_updated"),
     "review.overdue": ("reviews", "review_updated"),
     "decision.waiting": ("decisions", "decision_waiting"),
     "decision.recorded": ("decisions", "decision_made"),
     "decision.made_elsewhere": ("decisions", "decision_made"),
+    "decision.postponed": ("decisions", "decision_postponed"),
     "decision.carried_out": ("decisions", "decision_carried_out"),
     "decision.not_carried_out": ("decisions", "decision_not_carried_out"),
 }
@@ -86,6 +91,11 @@ class Change:
         decision = next((row for row in written if isinstance(row, HitlDecision)), None)
         await self._tell(action, review, decision, self.head.seq)
 
+    def notify(self, notice: str, review: ApvReview, decision: HitlDecision) -> None:
+        """Leave a notification that no change calls for."""
+        data = _facts(review, decision)
+        post(self.session, "notifications", notice, subject=review.apv_code, data=data, at=self.clock())
+
     async def _render(self, review: ApvReview, others: Sequence[Table], gone: Collection[Table]) -> None:
         """Keep the review as others read it, with the rows that this change writes and without those it removes."""
         with self.session.no_autoflush:
@@ -116,8 +126,11 @@ class Change:
             post(self.session, "notifications", notice, subject=review.apv_code, data=data, at=at)
 
 
-async def propose(change: Change, new: NewReview, due_at: datetime | None) -> UUID:
-    """Make or revise the review of a proposal whose key is new, and return its id. See `ReviewStore.create`."""
+async def propose(change: Change, new: NewReview, due_at: Callable[[datetime], datetime | None]) -> UUID:
+    """Make or revise the review of a proposal whose key is new, and return its id. See `ReviewStore.create`.
+
+    `due_at`: until when policy wants it decided if its time counts from a moment.
+    """
     session = change.session
     row = (
         await session.scalars(select(ApvReview).where(ApvReview.apv_code == new.apvs[0].code).with_for_update())
@@ -137,7 +150,6 @@ async def propose(change: Change, new: NewReview, due_at: datetime | None) -> UU
     superseded = await _superseded(change, row, new)  # locked before the audit chain is: two changes never cross
     rows.fill(row, new)
     row.status, row.superseded_by, row.revision, row.updated_at = Status.pending, None, row.revision + 1, change.clock()
-    row.due_at = due_at
     session.add(row)
     await session.flush()
     children = [await session.merge(child) for child in rows.apv_rows(row, new)]
@@ -149,6 +161,7 @@ async def propose(change: Change, new: NewReview, due_at: datetime | None) -> UU
     runs = [] if new.run is None else [rows.run_row(row, new, new.run)]
     session.add_all(runs)
     await session.flush()
+    row.due_at = await promised(session, row, due_at)
     await change.seal(
         action,
         row,
@@ -213,35 +226,40 @@ async def _lapse(change: Change, review: ApvReview) -> Sequence[HitlDecision]:
 
 
 def _facts(review: ApvReview, decision: HitlDecision | None) -> dict[str, Any]:
-    """What is told of a change: enough for a list to be kept up to date."""
-    facts: dict[str, Any] = {
-        "code": review.apv_code,
-        "cve": review.cve_id,
-        "severity": review.severity,
-        "package": review.package_name,
-        "package_change": review.package_change,
-        "project": review.project_name,
-        "verdict": review.wargame_verdict,
-        "grade": review.grade,
-        "confidence": review.wargame_confidence,
-        "status": review.status,
-        "priority": review.priority,
-        "assignee": review.assignee,
-        "due_at": review.due_at,
-        "version": review.version,
-        "revision": review.revision,
-    }
-    if decision is not None:
-        facts["decision"] = {
-            "id": decision.id,
-            "kind": decision.decision,
-            "reviewer": decision.reviewer_name,
-            "state": decision.state,
-            "action": decision.action_taken,
-            "detail": decision.detail,
-            "wanted": decision.wanted,
+    """What is told of a change, as plain JSON values."""
+    facts = ReviewFacts.model_validate(
+        {
+            "code": review.apv_code,
+            "cve": review.cve_id,
+            "severity": str(review.severity),
+            "package": review.package_name,
+            "package_change": review.package_change,
+            "project": review.project_name,
+            "verdict": str(review.wargame_verdict or VerdictWord.inconclusive),
+            "grade": str(review.grade),
+            "confidence": review.wargame_confidence or 0.0,
+            "status": str(review.status),
+            "priority": review.priority,
+            "assignee": review.assignee,
+            "due_at": review.due_at,
+            "version": review.version,
+            "revision": review.revision,
+            "decision": None if decision is None else _decision(decision),
         }
-    return facts
+    )
+    return facts.model_dump(mode="json")
+
+
+def _decision(decision: HitlDecision) -> dict[str, Any]:
+    return {
+        "id": decision.id,
+        "kind": str(decision.decision),
+        "reviewer": decision.reviewer_name,
+        "state": str(decision.state),
+        "action": None if decision.action_taken is None else str(decision.action_taken),
+        "detail": decision.detail,
+        "wanted": decision.wanted,
+    }
 
 
 def _notices(action: str, review: ApvReview) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Who may decide what on which review: pure rules, no I/O."""
 
+import unicodedata
 from dataclasses import dataclass
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -18,12 +19,13 @@ __all__ = [
     "Standing",
     "check",
     "check_comment",
+    "check_evidence",
     "next_status",
     "wanted_requirement",
 ]
 
 MIN_JUSTIFICATION = 10
-"""Characters, after stripping (CONTRACT §3)."""
+"""Characters that can be seen, after stripping (CONTRACT §3)."""
 
 _MAX_NAME, _MAX_EMAIL = 100, 150
 MAX_TEXT = 10_000
@@ -42,6 +44,8 @@ _OPEN = {
 }
 """Which decisions a status still allows; a status that is missing here is final."""
 
+_AGAIN = "Run `vertice heal` again and decide on what it shows then."
+
 UNDECIDED = frozenset(_OPEN)
 """What still waits for a person."""
 
@@ -55,10 +59,13 @@ class ConflictError(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What lies on the disk and in the forge at the moment of the decision; None where it is gone."""
+    """What lies in the database and in the forge at the moment of the decision; None where it is gone."""
 
     evidence_digest: str | None
+    """sha256 hex, taken anew of the evidence as it is kept."""
     head: str | None
+    disagreement: str = ""
+    """What of the review is not what its evidence says of it (`evidence.disagreement`)."""
 
 
 def next_status(kind: DecisionKind) -> Status:
@@ -115,6 +122,16 @@ def wanted_requirement(package: str, wanted: str) -> str:
     )
 
 
+def check_evidence(review: Review, standing: Standing) -> None:
+    """Return when the review says what its evidence says, and that is the evidence it had. Raises ConflictError."""
+    if standing.evidence_digest is None:
+        raise ConflictError("its evidence is gone", where=review.code, todo=_AGAIN)
+    if standing.evidence_digest != review.evidence_digest:
+        raise ConflictError("its evidence is not the one that was recorded", where=review.code, todo=_AGAIN)
+    if standing.disagreement:
+        raise ConflictError(standing.disagreement, where=review.code, todo=_AGAIN)
+
+
 def check_comment(text: str) -> None:
     """Return when `text` may be kept as a comment. Raises InputError."""
     if not text.strip():
@@ -132,9 +149,10 @@ def _check_storable(text: str, where: str) -> None:
 def _check_words(decision: Decision) -> None:
     text = decision.justification.strip()
     _check_storable(text, "justification")
-    if len(text) < MIN_JUSTIFICATION:
+    seen = sum(unicodedata.category(char)[0] != "C" for char in text)  # spaces of no width say nothing
+    if seen < MIN_JUSTIFICATION:
         raise InputError(
-            f"the justification has {len(text)} characters, at least {MIN_JUSTIFICATION} are needed",
+            f"the justification has {seen} characters, at least {MIN_JUSTIFICATION} are needed",
             where="justification",
             todo="Say why, for whoever reads this in a year.",
         )
@@ -168,14 +186,8 @@ def _check_proof(review: Review, decision: Decision) -> None:
 def _check_standing(review: Review, standing: Standing) -> None:
     if review.proposal is None:
         raise ConflictError("there is no patch to merge", where=review.code, todo="Run `vertice heal` again.")
-    again = "Run `vertice heal` again and decide on what it shows then."
-    if standing.evidence_digest is None:
-        raise ConflictError("its evidence is gone", where=str(review.evidence_path), todo=again)
-    if standing.evidence_digest != review.evidence_digest:
-        raise ConflictError(
-            "its evidence is not the one that was recorded", where=str(review.evidence_path), todo=again
-        )
+    check_evidence(review, standing)
     if standing.head is None:
-        raise ConflictError("its patch is gone", where=review.proposal.ref, todo=again)
+        raise ConflictError("its patch is gone", where=review.proposal.ref, todo=_AGAIN)
     if standing.head != review.proposal.head:
-        raise ConflictError("its patch was changed since it was proven", where=review.proposal.ref, todo=again)
+        raise ConflictError("its patch was changed since it was proven", where=review.proposal.ref, todo=_AGAIN)

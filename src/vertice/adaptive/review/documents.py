@@ -9,9 +9,20 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
-from vertice.adaptive.remedy.model import Change, ReleaseFacts
-from vertice.adaptive.review.model import DecisionKind, DecisionRecord, DecisionState, Review, ReviewedApv
-from vertice.kernel.codec import to_json
+from vertice.adaptive.advisories.model import Severity
+from vertice.adaptive.remedy.model import Change, ReleaseFacts, Remedy, Strategy
+from vertice.adaptive.review.model import (
+    Action,
+    DecisionKind,
+    DecisionRecord,
+    DecisionState,
+    Review,
+    ReviewedApv,
+    Status,
+)
+from vertice.adaptive.triage.model import ReachabilityLevel
+from vertice.adaptive.wargame.model import Grade, VerdictWord
+from vertice.kernel.codec import DESCRIBED, to_json
 
 __all__ = [
     "FORM",
@@ -21,105 +32,133 @@ __all__ = [
     "ReviewDocument",
     "Summary",
     "decision_document",
+    "remedy_document",
     "rendered",
     "review_document",
     "summary_of",
 ]
 
-FORM = 1
+FORM = 2
 """Version of what is kept as JSON: one more when a line or document says anything else, or says it otherwise."""
-
-_DESCRIBED = {"use_attribute_docstrings": True}
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
     """One line of the list."""
 
-    __pydantic_config__: ClassVar = _DESCRIBED
+    __pydantic_config__: ClassVar = DESCRIBED
 
     id: UUID
+    """Stays, whatever the code."""
     code: str
+    """Code of its most urgent APV, `APV-YYYYMMDD-NNN`: what a review is asked for by."""
     cve: str
-    severity: str
+    """CVE id of that APV, or the advisory's own id where it has none."""
+    severity: Severity
     package: str
     package_change: str
+    """`2.11.2 → 3.1.6`"""
     project: str
+    """Name of the project."""
     project_id: UUID | None
+    """Id of the registered project; null where a person healed a folder."""
     manifest: str
-    strategy: str
-    verdict: str
-    grade: str
+    """File that the remedy changes, relative to the project."""
+    strategy: Strategy
+    verdict: VerdictWord
+    grade: Grade
     confidence: float
-    status: str
+    """Of the verdict, 0..1."""
+    status: Status
     priority: int
-    reachability: str
+    """1 (most urgent) to 10."""
+    reachability: ReachabilityLevel | None
+    """The strongest of its APVs; null where it was not recorded."""
     apvs: int
+    """How many APVs the remedy removes."""
     assignee: str | None
+    """Id of the login that has it; null: nobody has."""
     assignee_name: str | None
     created_at: datetime
     updated_at: datetime
     published_at: datetime | None
+    """When the oldest of its advisories was published."""
     due_at: datetime | None
+    """When policy wants it decided."""
     version: int
+    """Counts every change; also the ETag."""
     revision: int
+    """Counts the remedies that were proposed under this review."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionDocument:
     """A decision as it was recorded."""
 
-    __pydantic_config__: ClassVar = _DESCRIBED
+    __pydantic_config__: ClassVar = DESCRIBED
 
     id: UUID
+    """What it is asked for by."""
     review: str
     """Code of the review."""
     decision: DecisionKind
     reviewer: str
+    """Name, as the login said it."""
     reviewer_email: str
     justification: str
     """As it was given: untrusted text."""
     wanted: str
     """With modify: the version or constraint to try."""
     confidence_override: float | None
+    """The reviewer's own confidence, 0..1, in place of the wargame's."""
     accept_unproven: bool
     created_at: datetime
     review_version: int
+    """Version of the review that the reviewer saw."""
     review_revision: int
+    """Which of the review's remedies it was given on, counted from 1."""
     evidence_digest: str
     """sha256 of the evidence it was given on."""
     state: DecisionState
-    action: str | None
-    """What was done: pr_merged, pr_closed, changes_requested, escalated."""
+    action: Action | None
+    """What was done; null until something was."""
     detail: str
+    """How it was done, or why it could not be."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProposalDocument:
     """The patch as the forge keeps it."""
 
-    __pydantic_config__: ClassVar = _DESCRIBED
+    __pydantic_config__: ClassVar = DESCRIBED
 
     forge: str
+    """`local-git`, `patch-file` or `github`; there may be more, in a database that a later version wrote to."""
     ref: str
     """Branch, patch file or pull request."""
     head: str
     """Commit, or sha256 of the patch file: what an approval holds for."""
     base: str
+    """Commit that it stands on; "" for a patch file."""
     target: str
+    """Branch that an approval moves, in full; "" where there is none."""
     note: str
+    """Why it is a patch file although the project lies in a git repository."""
 
 
 @dataclass(frozen=True, slots=True)
 class RemedyDocument:
-    """The change that was proven."""
+    """A change to a manifest."""
 
-    __pydantic_config__: ClassVar = _DESCRIBED
+    __pydantic_config__: ClassVar = DESCRIBED
 
     manifest: str
-    strategy: str
+    """File that it changes, relative to the project."""
+    strategy: Strategy
     why: str
+    """One sentence: why this change and no smaller one."""
     changes: tuple[Change, ...]
+    """The vulnerable package first."""
     diff: str
     """Unified diff."""
     facts: tuple[ReleaseFacts, ...]
@@ -130,28 +169,37 @@ class RemedyDocument:
 class ReviewDocument:
     """One review with everything that a decision needs."""
 
-    __pydantic_config__: ClassVar = _DESCRIBED
+    __pydantic_config__: ClassVar = DESCRIBED
 
     id: UUID
+    """Stays, whatever the code."""
     code: str
+    """Code of its most urgent APV, `APV-YYYYMMDD-NNN`: what a review is asked for by."""
     cve: str
-    severity: str
+    """CVE id of that APV, or the advisory's own id where it has none."""
+    severity: Severity
     package: str
     package_change: str
+    """`2.11.2 → 3.1.6`"""
     project: str
+    """Name of the project."""
     project_id: UUID | None
-    verdict: str
-    grade: str
+    """Id of the registered project; null where a person healed a folder."""
+    verdict: VerdictWord
+    grade: Grade
     confidence: float
+    """Of the verdict, 0..1."""
     reasons: tuple[str, ...]
     """Why that verdict, in words."""
     summary: str
     """What to know first."""
-    status: str
+    status: Status
     priority: int
     """1 (most urgent) to 10."""
-    reachability: str
+    reachability: ReachabilityLevel | None
+    """The strongest of its APVs; null where it was not recorded."""
     assignee: str | None
+    """Id of the login that has it; null: nobody has."""
     assignee_name: str | None
     claimed_at: datetime | None
     created_at: datetime
@@ -159,15 +207,19 @@ class ReviewDocument:
     published_at: datetime | None
     """When the oldest of its advisories was published."""
     due_at: datetime | None
+    """When policy wants it decided."""
     version: int
     """Counts every change; also the ETag."""
     revision: int
     """Counts the remedies that were proposed under this review."""
     superseded_by: str
+    """Code of the review that took its place, "" when none did."""
     evidence_digest: str
+    """sha256 of the wargame's signed evidence: what an approval holds for."""
     remedy: RemedyDocument
     proposal: ProposalDocument | None
     apvs: tuple[ReviewedApv, ...]
+    """Every APV that the remedy removes, the most urgent first."""
     decisions: tuple[DecisionDocument, ...]
     """Oldest first."""
 
@@ -204,6 +256,18 @@ def decision_document(record: DecisionRecord) -> DecisionDocument:
     )
 
 
+def remedy_document(remedy: Remedy) -> RemedyDocument:
+    """Return the document of a remedy."""
+    return RemedyDocument(
+        manifest=remedy.manifest,
+        strategy=remedy.strategy,
+        why=remedy.why,
+        changes=remedy.changes,
+        diff=remedy.diff,
+        facts=remedy.facts,
+    )
+
+
 def summary_of(review: Review) -> Summary:
     """Return the line of a review."""
     return Summary(
@@ -237,7 +301,7 @@ def summary_of(review: Review) -> Summary:
 
 def review_document(review: Review) -> ReviewDocument:
     """Return the document of a review."""
-    remedy, proposal = review.remedy, review.proposal
+    proposal = review.proposal
     return ReviewDocument(
         id=review.id,
         code=review.code,
@@ -266,14 +330,7 @@ def review_document(review: Review) -> ReviewDocument:
         revision=review.revision,
         superseded_by=review.superseded_by,
         evidence_digest=review.evidence_digest,
-        remedy=RemedyDocument(
-            manifest=remedy.manifest,
-            strategy=remedy.strategy,
-            why=remedy.why,
-            changes=remedy.changes,
-            diff=remedy.diff,
-            facts=remedy.facts,
-        ),
+        remedy=remedy_document(review.remedy),
         proposal=None
         if proposal is None
         else ProposalDocument(

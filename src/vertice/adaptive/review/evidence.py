@@ -4,8 +4,11 @@ The file is a DSSE envelope (secure-systems-lab/dsse) around an in-toto Statemen
 subjects are the patch and both locks, and whose predicate (docs/evidence.md) is everything the verdict was made from.
 The signer's public key lies in the envelope under `publicKey`, which DSSE readers ignore: it shows that the file is
 whole, not who made it. Trust comes from comparing the key's fingerprint with its owner, or from a key file you have.
+
+The database keeps the file's whole text; an approval is bound to that (`digest_of`, `disagreement`), given wherever.
 """
 
+import base64
 import binascii
 import hashlib
 import json
@@ -18,9 +21,10 @@ from typing import TYPE_CHECKING, Any
 from vertice import __version__
 from vertice.adaptive.remedy.model import Remedy
 from vertice.adaptive.review import keys
+from vertice.adaptive.review.model import Review
 from vertice.adaptive.triage.model import Apv
 from vertice.adaptive.wargame.model import Evidence, Probe, Verdict
-from vertice.kernel.codec import canonical, to_plain
+from vertice.kernel.codec import canonical, from_json, to_json, to_plain
 from vertice.kernel.errors import InputError
 from vertice.kernel.files import read_bytes, write_atomic
 from vertice.kernel.sandbox.model import Limits
@@ -37,6 +41,7 @@ __all__ = [
     "Verified",
     "WargameRecord",
     "digest_of",
+    "disagreement",
     "export",
     "statement",
     "verify",
@@ -149,12 +154,31 @@ def export(path: Path, content: Mapping[str, Any], *, home: Path) -> Exported:
     return Exported(path=path, digest=hashlib.sha256(data).hexdigest(), fingerprint=name)
 
 
-def digest_of(path: Path) -> str | None:
-    """Return sha256 hex of the evidence file, None when it is gone or unreadable."""
+def digest_of(text: str) -> str:
+    """Return sha256 hex of an evidence file with this text."""
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
+def disagreement(text: str, review: Review) -> str:
+    """Say what of `review` is not what the evidence file with this `text` says of it, "" when all of it is.
+
+    Its signature is not looked at: the one who can change the text can also sign it with another key.
+    """
     try:
-        return hashlib.sha256(read_bytes(path, limit=_MAX_BYTES)).hexdigest()
-    except InputError:
-        return None
+        said = json.loads(base64.b64decode(json.loads(text)["payload"]))["predicate"]
+        remedy = from_json(Remedy, to_json(said["remedy"]))
+        verdict = from_json(Verdict, to_json(said["verdict"]))
+        findings = [(str(apv["code"]), str(apv["advisory"]["severity"])) for apv in said["apvs"]]
+    except (ValueError, LookupError, TypeError, RecursionError, InputError):
+        return "its evidence cannot be read"
+    if remedy != review.remedy:
+        return "its remedy is not the one that its evidence is about"
+    if (verdict.word, verdict.grade, verdict.confidence) != (review.verdict, review.grade, review.confidence):
+        return "its verdict is not the one that its evidence leads to"
+    shown = [(apv.code, apv.severity) for apv in review.apvs]
+    if not findings or findings != shown or findings[0][1] != review.severity:
+        return "its findings are not those that its evidence is about"
+    return ""
 
 
 def verify(path: Path, *, home: Path, public_key: Path | None = None) -> Verified:

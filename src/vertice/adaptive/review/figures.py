@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias, TypeVarTuple
+from enum import StrEnum
+from typing import Any, TypeAlias, TypeVar, TypeVarTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -44,6 +45,7 @@ from vertice.kernel.database import ReadSession
 __all__ = ["counts", "statistics"]
 
 _Columns = TypeVarTuple("_Columns")
+_Word = TypeVar("_Word", bound=StrEnum)
 _Moment: TypeAlias = SQLColumnExpression[datetime] | SQLColumnExpression[datetime | None]
 
 _MOST_PROJECTS = 50
@@ -237,5 +239,5 @@ def _sum(pairs: Iterable[tuple[str, int]]) -> Counter[str]:
     return found
 
 
-def _each(words: Iterable[str], found: Mapping[str, int]) -> dict[str, int]:
-    return {str(word): found.get(word, 0) for word in words}
+def _each(words: Iterable[_Word], found: Mapping[str, int]) -> dict[_Word, int]:
+    return {word: found.get(word, 0) for word in words}

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import ClassVar
 from uuid import UUID
 
 from vertice.adaptive.advisories.model import Severity
-from vertice.adaptive.remedy.model import Remedy
-from vertice.adaptive.triage.model import Apv
+from vertice.adaptive.remedy.model import Remedy, Strategy
+from vertice.adaptive.triage.model import Apv, ReachabilityLevel
 from vertice.adaptive.wargame.model import Grade, Verdict, VerdictWord
+from vertice.kernel.codec import DESCRIBED
 
 __all__ = [
     "Action",
@@ -97,9 +99,9 @@ class Proposal:
     """A patch as a forge keeps it until somebody decides."""
 
     forge: str
-    """`local-git` or `patch-file`."""
+    """`local-git`, `patch-file` or `github`: what `forges.forge_of` knows."""
     ref: str
-    """Full git ref (`refs/heads/vertice/APV-…`) or the path of the patch file."""
+    """Full git ref (`refs/heads/vertice/APV-…`), path of the patch file, or address of the pull request."""
     head: str
     """Commit id of the patch, or sha256 of the patch file. An approval holds for this one only."""
     base: str
@@ -152,12 +154,18 @@ class NewReview:
 class ReviewedApv:
     """An APV of a review."""
 
+    __pydantic_config__: ClassVar = DESCRIBED
+
     code: str
+    """`APV-YYYYMMDD-NNN`"""
     advisory: str
+    """Id of the advisory: CVE, GHSA or PYSEC."""
     severity: Severity
     package: str
     version: str
+    """The one in use."""
     summary: str
+    """Of the advisory: untrusted text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +219,7 @@ class Review:
     cve: str
     severity: Severity
     package: str
-    strategy: str
+    strategy: Strategy
     verdict: VerdictWord
     grade: Grade
     confidence: float
@@ -249,7 +257,8 @@ class Review:
     claimed_at: datetime | None = None
     package_change: str = ""
     """`2.11.2 → 3.1.6`"""
-    reachability: str = ""
+    reachability: ReachabilityLevel | None = None
+    """The strongest of its APVs; None in a review that an earlier schema recorded."""
     proposed_by: str = ""
     """Who asked for the scan that led to its remedy, "" where that is not known."""
 

@@ -159,7 +159,7 @@ UNRESTRICTED = Policy(
 def due_at(policy: Policy, severity: Severity, created_at: datetime) -> datetime | None:
     """Return until when a review made at `created_at` is to be decided, None when it has all the time.
 
-    Later revisions of the review do not start the time anew: the hole has been open since.
+    A later revision of it does not start the time anew unless it was decided (`limits`): the hole has been open since.
     """
     limit = policy.time_limits.of(severity)
     return None if limit is None else created_at + limit

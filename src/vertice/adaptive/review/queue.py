@@ -1,6 +1,6 @@
 """The reviews as a list: what fits, in order, a page at a time."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, bindparam, literal_column, or_, select
+from sqlalchemy import ColumnElement, Row, Select, bindparam, literal_column, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -21,7 +21,7 @@ from vertice.kernel.database import ReadSession
 from vertice.kernel.errors import InputError
 from vertice.kernel.http.pages import Key, PageRequest, Sort
 
-__all__ = ["Filter", "Line", "Order", "page"]
+__all__ = ["Filter", "Order", "page"]
 
 
 class Order(StrEnum):
@@ -54,15 +54,6 @@ class Filter:
     overdue: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One review of a page."""
-
-    code: str
-    text: str
-    """Its `documents.Summary` as JSON."""
-
-
 _R = ApvReview
 _GAP: ColumnElement[str] = literal_column("' '")
 _TEXT = _R.apv_code + _GAP + _R.cve_id + _GAP + _R.package_name + _GAP + _R.project_name + _GAP + _R.summary
@@ -89,11 +80,13 @@ _SORTS = {
 
 async def page(
     session: ReadSession | AsyncConnection, wanted: Filter, order: Order, which: PageRequest, *, now: datetime
-) -> tuple[tuple[Line, ...], str | None]:
-    """Return one page of the reviews that fit, and the cursor of the next one."""
+) -> tuple[Sequence[Row[Any]], str | None]:
+    """Return one page of the reviews that fit, and the cursor of the next one.
+
+    A row has `apv_code`, and as `line` its `documents.Summary` as JSON.
+    """
     rows = await session.execute(_query(wanted, order, which), {"now": now} if wanted.overdue else {})
-    found, cursor = _SORTS[order].cut(rows, which)
-    return tuple(Line(row.apv_code, row.line) for row in found), cursor
+    return _SORTS[order].cut(rows.all(), which)
 
 
 @lru_cache(maxsize=1024)
@@ -107,11 +100,11 @@ def _query(wanted: Filter, order: Order, which: PageRequest) -> Select[*tuple[An
 def _fitting(query: Select[*tuple[Any, ...]], wanted: Filter) -> Select[*tuple[Any, ...]]:
     # Statuses stand in the text of the query, so that the database can use the partial index of what waits.
     if wanted.status:
-        query = query.where(_R.status.in_(_literal("statuses", wanted.status)))
+        query = query.where(_R.status.in_(_words(wanted.status)))
     if wanted.severity:
-        query = query.where(_R.severity.in_(_literal("severities", wanted.severity)))
+        query = query.where(_R.severity.in_(_words(wanted.severity)))
     if wanted.verdict:
-        query = query.where(_R.wargame_verdict.in_(_literal("verdicts", wanted.verdict)))
+        query = query.where(_R.wargame_verdict.in_(_words(wanted.verdict)))
     if wanted.project:
         query = query.where(_of_project(wanted.project))
     if wanted.package:
@@ -123,15 +116,13 @@ def _fitting(query: Select[*tuple[Any, ...]], wanted: Filter) -> Select[*tuple[A
     if wanted.text:
         query = query.where(_TEXT.ilike(_pattern(wanted.text), escape="\\"))
     if wanted.overdue:
-        query = query.where(
-            _R.due_at < bindparam("now", type_=_R.due_at.type), _R.status.in_(_literal("undecided", UNDECIDED))
-        )
+        query = query.where(_R.due_at < bindparam("now", type_=_R.due_at.type), _R.status.in_(_words(UNDECIDED)))
     return query
 
 
-def _literal(name: str, values: Collection[str]) -> Any:
-    """Return the values, which are words of ours, to be written into the query's text."""
-    return bindparam(name, sorted(str(value) for value in values), expanding=True, literal_execute=True)
+def _words(values: Collection[StrEnum]) -> list[ColumnElement[str]]:
+    """Return words of ours, which need no quoting, as they stand in the query's text."""
+    return [literal_column(f"'{value}'") for value in sorted(values)]
 
 
 def _of_project(named: str) -> ColumnElement[bool]:

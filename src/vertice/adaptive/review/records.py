@@ -7,12 +7,13 @@ from uuid import UUID
 
 from sqlalchemy import Select, select
 
-from vertice.adaptive.remedy.model import Change, ReleaseFacts, Remedy
+from vertice.adaptive.remedy.model import Remedy
+from vertice.adaptive.review.documents import RemedyDocument, remedy_document
 from vertice.adaptive.review.model import DecisionKind, DecisionRecord, DecisionState
 from vertice.adaptive.review.rows import to_decision
 from vertice.adaptive.review.tables import ApvReview, HitlDecision, ReviewRevision, WargameRunRow
-from vertice.adaptive.wargame.model import VerdictWord
-from vertice.kernel.codec import from_json
+from vertice.adaptive.wargame.model import Grade, VerdictWord
+from vertice.kernel.codec import DESCRIBED, from_json
 from vertice.kernel.database import ReadSession
 from vertice.kernel.errors import UnknownError
 from vertice.kernel.http.pages import Key, PageRequest, Sort
@@ -30,14 +31,12 @@ __all__ = [
     "runs",
 ]
 
-_DESCRIBED = {"use_attribute_docstrings": True}
-
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
     """A wargame that ended."""
 
-    __pydantic_config__: ClassVar = _DESCRIBED
+    __pydantic_config__: ClassVar = DESCRIBED
 
     code: str
     """`WAR-YYYYMMDD-NNN`."""
@@ -45,10 +44,12 @@ class RunRecord:
     """Code of the review that it is for."""
     remedy: str
     """Key of the remedy that it judged."""
-    verdict: str
-    grade: str
+    verdict: VerdictWord
+    grade: Grade
     confidence: float
+    """Of the verdict, 0..1."""
     arena: str
+    """What it ran in, with the version: `bwrap 0.8.0`, `github-actions (bwrap 0.8.0)`."""
     started_at: datetime
     finished_at: datetime
     evidence_digest: str
@@ -59,22 +60,20 @@ class RunRecord:
 class RemedyRecord:
     """A remedy that was proposed under a review."""
 
-    __pydantic_config__: ClassVar = _DESCRIBED
+    __pydantic_config__: ClassVar = DESCRIBED
 
     key: str
+    """What it is asked for by: the same for the same proposal ever after."""
     review: str
     """Code of its review."""
     number: int
-    """Counts the remedies of that review."""
-    manifest: str
-    strategy: str
-    why: str
-    changes: tuple[Change, ...]
-    facts: tuple[ReleaseFacts, ...]
-    diff: str
-    verdict: str
+    """Counts the remedies of that review, from 1."""
+    remedy: RemedyDocument
+    verdict: VerdictWord
     confidence: float
+    """Of the verdict, 0..1."""
     evidence_digest: str
+    """sha256 of the signed evidence."""
     created_at: datetime
 
 
@@ -172,7 +171,8 @@ def _runs() -> Select[*tuple[Any, ...]]:
 
 
 def _run(row: Any) -> RunRecord:
-    return RunRecord(*row)
+    code, review, remedy_key, verdict, grade, *rest = row
+    return RunRecord(code, review, remedy_key, VerdictWord(verdict), Grade(grade), *rest)
 
 
 def _remedies() -> Select[*tuple[Any, ...]]:
@@ -184,18 +184,12 @@ def _remedies() -> Select[*tuple[Any, ...]]:
 
 def _remedy(row: Any) -> RemedyRecord:
     key, code, number, text, verdict, confidence, digest, created_at = row
-    found = from_json(Remedy, text)
     return RemedyRecord(
         key=key,
         review=code,
         number=number,
-        manifest=found.manifest,
-        strategy=found.strategy,
-        why=found.why,
-        changes=found.changes,
-        facts=found.facts,
-        diff=found.diff,
-        verdict=verdict,
+        remedy=remedy_document(from_json(Remedy, text)),
+        verdict=VerdictWord(verdict),
         confidence=confidence,
         evidence_digest=digest,
         created_at=created_at,

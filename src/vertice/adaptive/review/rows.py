@@ -2,14 +2,14 @@
 
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
 from sqlalchemy import inspect
 
 from vertice.adaptive.advisories.model import Severity
-from vertice.adaptive.remedy.model import Remedy
+from vertice.adaptive.remedy.model import Change, Remedy, Strategy
 from vertice.adaptive.review.model import (
     Action,
     Comment,
@@ -37,6 +37,7 @@ from vertice.adaptive.triage.model import ReachabilityLevel
 from vertice.adaptive.wargame.model import Grade, VerdictWord
 from vertice.kernel.codec import canonical, from_json, to_json
 from vertice.kernel.database import Table
+from vertice.kernel.text import moment
 
 __all__ = [
     "apv_rows",
@@ -102,19 +103,22 @@ def fill(row: ApvReview, new: NewReview) -> None:
     row.evidence_digest = new.evidence_digest
     row.evidence_path = str(new.evidence_path)
     row.project_id = new.project_id
-    row.published_at = min(filter(None, (_moment(apv.advisory.published) for apv in new.apvs)), default=None)
-    change = new.remedy.changes[0]
-    row.package_change = f"{change.before or 'new'} → {change.after or 'gone'}"[:200]
+    row.published_at = min(filter(None, (moment(apv.advisory.published) for apv in new.apvs)), default=None)
+    row.package_change = _change_of(first.component.name, new.remedy)[:200]
     row.proposed_by = new.proposed_by[:200] or None
     row.reachability = max((apv.reachability.level for apv in new.apvs), key=list(ReachabilityLevel).index)
 
 
-def _moment(text: str) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None  # an advisory's date is untrusted text
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+def _change_of(package: str, remedy: Remedy) -> str:
+    """Return `before → after` of the package; where only others change, of the first of them, with its name."""
+    change = next((one for one in remedy.changes if one.package == package), None)
+    if change is not None:
+        return _versions(change)
+    return f"{remedy.changes[0].package} {_versions(remedy.changes[0])}"
+
+
+def _versions(change: Change) -> str:
+    return f"{change.before or 'new'} → {change.after or 'gone'}"
 
 
 def run_row(row: ApvReview, new: NewReview, run: Run) -> WargameRunRow:
@@ -171,13 +175,14 @@ def to_review(
     row: ApvReview, apvs: Sequence[ReviewApv], decisions: Sequence[HitlDecision], superseded_by: str
 ) -> Review:
     """Return the review with its children, which are given in order."""
+    remedy = from_json(Remedy, row.remedy)
     return Review(
         id=row.id,
         code=row.apv_code,
         cve=row.cve_id,
         severity=Severity(row.severity),
         package=row.package_name,
-        strategy=row.patch_strategy or "",
+        strategy=Strategy(row.patch_strategy or remedy.strategy),
         verdict=VerdictWord(row.wargame_verdict or VerdictWord.inconclusive),
         grade=Grade(row.grade),
         confidence=row.wargame_confidence or 0.0,
@@ -193,7 +198,7 @@ def to_review(
         revision=row.revision,
         key=row.key,
         summary=row.summary,
-        remedy=from_json(Remedy, row.remedy),
+        remedy=remedy,
         proposal=None if row.proposal == "null" else from_json(Proposal, row.proposal),
         evidence_digest=row.evidence_digest,
         evidence_path=Path(row.evidence_path),
@@ -217,7 +222,7 @@ def to_review(
         assignee_name=row.assignee_name,
         claimed_at=row.claimed_at,
         package_change=row.package_change or "",
-        reachability=row.reachability or "",
+        reachability=None if row.reachability is None else ReachabilityLevel(row.reachability),
         proposed_by=row.proposed_by or "",
     )
 

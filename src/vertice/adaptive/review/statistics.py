@@ -6,9 +6,12 @@ docs/policy.md says what each figure means. Times are UTC, weeks begin on Monday
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import ClassVar
 
-from vertice.adaptive.review.model import DecisionKind
+from vertice.adaptive.advisories.model import Severity
+from vertice.adaptive.review.model import DecisionKind, Status
 from vertice.adaptive.wargame.model import VerdictWord
+from vertice.kernel.codec import DESCRIBED
 
 __all__ = [
     "AUTOMATIC",
@@ -37,9 +40,13 @@ _REFUSED = frozenset({DecisionKind.reject, DecisionKind.modify})
 class Counts:
     """What waits for a decision now, in short."""
 
+    __pydantic_config__: ClassVar = DESCRIBED
+
     total: int = 0
+    """Reviews."""
     overdue: int = 0
-    by_severity: Mapping[str, int] = field(default_factory=dict)
+    """Those of `total` whose time limit has passed."""
+    by_severity: Mapping[Severity, int] = field(default_factory=dict)
     """Every severity, 0 where there is none."""
 
 
@@ -47,64 +54,93 @@ class Counts:
 class Pending:
     """What waits for a decision now."""
 
+    __pydantic_config__: ClassVar = DESCRIBED
+
     total: int
+    """Reviews."""
     overdue: int
-    by_status: Mapping[str, int]
-    """pending, escalated, changes_requested."""
-    by_severity: Mapping[str, int]
+    """Those of `total` whose time limit has passed."""
+    by_status: Mapping[Status, int]
+    """pending, escalated, changes_requested, 0 where there is none."""
+    by_severity: Mapping[Severity, int]
+    """Every severity, 0 where there is none."""
     by_project: Mapping[str, int]
-    """The projects with the most, these first."""
+    """By the project's name: the 50 with the most, these first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
     """Decisions made; those of the window but for today and this week."""
 
+    __pydantic_config__: ClassVar = DESCRIBED
+
     today: int
+    """Decisions since midnight, UTC."""
     this_week: int
+    """Decisions since Monday, UTC."""
     total: int
+    """Decisions in the window."""
     automatic: int
     """Those of `total` that policy made and no person."""
     not_carried_out: int
     """Those of `total` that could not be carried out, so that the review is open again."""
-    by_decision: Mapping[str, int]
-    by_severity: Mapping[str, int]
+    by_decision: Mapping[DecisionKind, int]
+    """Of `total`: every decision, 0 where there is none."""
+    by_severity: Mapping[Severity, int]
+    """Of `total`: every severity of the reviews, 0 where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Durations:
-    """How long something took, in seconds; None where there was nothing."""
+    """How long something took."""
+
+    __pydantic_config__: ClassVar = DESCRIBED
 
     count: int
+    """How often it was measured."""
     mean: float | None
+    """Seconds; None where there was nothing."""
     median: float | None
+    """Seconds; None where there was nothing."""
     p95: float | None
+    """Seconds, 95 of 100 took no longer; None where there was nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """How long something took on average, in seconds; None where there was nothing."""
+    """How long something took on average."""
+
+    __pydantic_config__: ClassVar = DESCRIBED
 
     count: int
+    """How often it was measured."""
     mean: float | None
+    """Seconds; None where there was nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
     """How often persons decided as the verdict suggests."""
 
+    __pydantic_config__: ClassVar = DESCRIBED
+
     agreed: int
+    """Decisions."""
     disagreed: int
+    """Decisions."""
     rate: float | None
-    """0..1; None where there was nothing to agree on."""
+    """Share of the agreed, 0..1; None where there was nothing to agree on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
     """All figures at one moment; those of decisions are over the `days` before it."""
 
+    __pydantic_config__: ClassVar = DESCRIBED
+
     at: datetime
     days: int
+    """Length of the window, in days."""
     pending: Pending
     decided: Decided
     time_to_decide: Durations

@@ -7,7 +7,8 @@ async with Database.open(settings.database) as database:
 
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 from uuid import UUID, uuid4
@@ -51,6 +52,7 @@ from vertice.adaptive.review.tables import (
     HitlDecision,
     ReviewComment,
     ReviewRevision,
+    WargameRunRow,
 )
 from vertice.kernel.database import Database, WriteSession, alone
 from vertice.kernel.errors import InputError, VerticeError
@@ -62,6 +64,7 @@ __all__ = ["Permit", "ReviewStore"]
 Permit: TypeAlias = Callable[[Review, Decision], bool]
 """Say whether a decision binds now (True) or waits for another person's (False); raise when it is not allowed."""
 
+_LONG_WAIT = timedelta(hours=1)
 _SYSTEM = "vertice"
 """Actor of what no person did."""
 
@@ -120,7 +123,7 @@ class ReviewStore:
             known = await change.session.get(ReviewRevision, new.key)
             if known is None:
                 severity = new.apvs[0].advisory.severity
-                review_id = await propose(change, new, self._due_at(severity, self._clock()))
+                review_id = await propose(change, new, partial(self._due_at, severity))
             else:
                 review_id = known.review_id
         return await self.get(str(review_id))
@@ -187,6 +190,12 @@ class ReviewStore:
             known = await session.get(ReviewRevision, key)
             row = None if known is None else await session.get(ApvReview, known.review_id)
             return (await load(session, [row]))[0] if row is not None else None
+
+    async def evidence(self, review: Review) -> str | None:
+        """Return the text of the evidence that the review's remedy was proposed with, None when there is none."""
+        mine = (WargameRunRow.review_id == review.id, WargameRunRow.revision_key == review.key)
+        async with self._database.read() as session:
+            return (await session.scalars(select(WargameRunRow.evidence).where(*mine))).first()
 
     async def record_decision(
         self, code: str, decision: Decision, *, expected_version: int, standing: Standing, permit: Permit = _binds
@@ -255,6 +264,14 @@ class ReviewStore:
             found = await session.scalars(query.order_by(ReviewComment.created_at, ReviewComment.id))
             return tuple(rows.to_comment(one) for one in found)
 
+    async def bring_forward(self, code: str, due_at: datetime) -> None:
+        """Want an undecided review decided until `due_at` if that is sooner; doing it again changes nothing."""
+        async with self._change() as change:
+            row, review = await held(change.session, code, None)
+            if review.status in UNDECIDED and (row.due_at is None or due_at < row.due_at):
+                before, row.due_at = row.due_at, due_at
+                await change.seal("review.brought_forward", row, before=before, due_at=due_at)
+
     async def mark_overdue(self, code: str, *, escalate_to: Sequence[str]) -> None:
         """Escalate a review whose time limit has passed; doing it again changes nothing."""
         async with self._change() as change:
@@ -274,6 +291,21 @@ class ReviewStore:
                 await change.seal("decision.carried_out", row, made, done=action, detail=detail)
             return rows.to_decision(made)
 
+    async def record_wait(self, decision_id: UUID, why: str) -> None:
+        """Say why the decision is not carried out yet; it stands. The same again changes nothing.
+
+        People are notified once when it has stood so for an hour.
+        """
+        async with self._change() as change:
+            made, row = await decided(change.session, decision_id)
+            if made.state != DecisionState.recorded:
+                return
+            if made.detail != why:
+                made.detail = why
+                await change.seal("decision.postponed", row, made, why=why)
+            if self._clock() - made.created_at >= _LONG_WAIT:
+                change.notify("execution.waiting", row, made)
+
     async def record_failure(self, decision_id: UUID, why: str) -> DecisionRecord:
         """Say that the decision could not be carried out; the review is open again as it was before it."""
         async with self._change() as change:
@@ -286,22 +318,33 @@ class ReviewStore:
             return rows.to_decision(made)
 
     async def record_elsewhere(
-        self, session: WriteSession, code: str, project_id: UUID, *, merged: bool, by: str, head: str, place: str
+        self,
+        session: WriteSession,
+        code: str,
+        project_id: UUID,
+        *,
+        ref: str,
+        target: str,
+        merged: bool,
+        by: str,
+        head: str,
+        place: str,
     ) -> DecisionRecord | None:
         """Note, in the caller's transaction, that somebody merged or closed the patch past us.
 
         `by` is who did it as `place` calls them; nobody was asked whether they may. None when there is no such review
-        of this project, or when it is decided.
+        of this project, when it is decided, or when its patch does not go from `ref` to `target` (any more).
         """
         change = Change(session, f"{by} ({place})", self._clock)
         query = select(ApvReview.id).where(ApvReview.apv_code == code, ApvReview.project_id == project_id)
         if (await session.execute(query)).first() is None:
             return None
         row, review = await held(session, code, None)
-        if review.status not in UNDECIDED:
+        proposal = review.proposal
+        if review.status not in UNDECIDED or proposal is None or (proposal.ref, proposal.target) != (ref, target):
             return None
         action = Action.pr_merged if merged else Action.pr_closed
-        proven = review.proposal is not None and review.proposal.head == head
+        proven = proposal.head == head
         detail = f"{'merged' if merged else 'closed'} on {place}, not here"
         detail += "" if proven or not merged else f"; {printable(head, limit=64)} is not the commit that was proven"
         decision = Decision(
@@ -337,18 +380,25 @@ class ReviewStore:
             return tuple([entry async for entry in entries(session, after=after, limit=limit)])
 
     async def verify(self) -> AuditReport:
-        """Check the audit chain, its anchor, and that every review and decision is as the chain says."""
+        """Check the audit chain, its anchor, and that every review and decision is as the chain says.
+
+        A chain that is whole is anchored as far as it goes now: others write to it, each with an anchor of its own.
+        """
         # The anchor first: it may lag behind the chain, so the chain must be read after it, not before.
         anchored = self._anchor.read()
         async with self._database.read() as session:
-            return await check_record(session, anchored)
+            report = await check_record(session, anchored)
+            head = await last_head(session) if report.ok else None
+        if head is not None:
+            self._advance(head)
+        return report
 
     async def adopt_anchor(self) -> None:
-        """Anchor a chain that is whole where this home never anchored one: a new machine of the same database.
+        """Anchor a chain that is whole where this home never anchored it: a new machine of the same database.
 
         From then on this home finds every cut. A home that has an anchor, or whose chain is broken, is left as it is.
         """
-        if self._anchor.path.parent.exists():
+        if self._anchor.begun:
             return
         async with self._database.read() as session:
             report, _ = await verify_chain(session, Head())
@@ -388,11 +438,14 @@ class ReviewStore:
             ) from error
         if change.head is not None:
             self._changed()
-            try:
-                self._anchor.advance(change.head)
-            except VerticeError as error:
-                # The change is committed and the anchor may lag: the next change brings it up.
-                get_logger(__name__).warning("audit anchor not written", why=str(error))
+            self._advance(change.head)
+
+    def _advance(self, head: Head) -> None:
+        try:
+            self._anchor.advance(head)
+        except VerticeError as error:
+            # What it names is committed and the anchor may lag: the next change brings it up.
+            get_logger(__name__).warning("audit anchor not written", why=str(error))
 
     async def _empty(self) -> bool:
         async with self._database.read() as session:

@@ -20,11 +20,14 @@ class ReachabilityLevel(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Site:
-    """A line of the project's own code: path relative to the project, line from 1, the dotted name used."""
+    """A line of the project's own code."""
 
     path: str
+    """Relative to the project."""
     line: int
+    """From 1."""
     symbol: str
+    """The dotted name that is used there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,19 +42,22 @@ _ABOUT = {
     "lock": "The manifest, relative to the top of the repository",
     "advisories": "What is attacked: ids, separated by spaces",
 }
-_COMMIT = _FORMS["before"]
+_PIN = re.compile(r"[0-9a-f]{40}( # v[0-9]{1,4}(\.[0-9]{1,4}){0,2})?")
 _PACKAGE = re.compile(r"vertice(\[[a-z,]+\])?==[0-9A-Za-z.+!]{1,40}")
 _MAX_RUNS, _MAX_TESTS, _MAX_REPEATS = 20_000, 100_000, 20
 
 
 @dataclass(frozen=True, slots=True)
 class Pins:
-    """The actions that the workflow uses, by commit. A tag can be moved; look a new commit up before changing one."""
+    """The actions that the workflow uses: commit, and the release it is in a comment. A tag can be moved, these cannot.
 
-    checkout: str = "11bd71901bbe5b1630ceea73d27597364c9af683"
-    """actions/checkout v4.2.2."""
-    upload: str = "ea165f8d65b6e75b540449e92b4886f43607fa02"
-    """actions/upload-artifact v4.6.2."""
+    Look a new commit up before changing one, at two places that do not copy from each other.
+    """
+
+    checkout: str = "3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1"
+    """actions/checkout."""
+    upload: str = "043fb46d1a93c77aae656e7c1c64a875d1fc6a0a # v7.0.1"
+    """actions/upload-artifact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +103,8 @@ def workflow(*, package: str = "", pins: Pins | None = None, runner: str = "ubun
     pins = pins or Pins()
     package = package or f"vertice=={__version__}"
     for name, value, form in (
-        ("checkout", pins.checkout, _COMMIT),
-        ("upload", pins.upload, _COMMIT),
+        ("checkout", pins.checkout, _PIN),
+        ("upload", pins.upload, _PIN),
         ("package", package, _PACKAGE),
         ("runner", runner, re.compile(r"[A-Za-z0-9._-]{1,100}")),
     ):
@@ -246,6 +249,7 @@ concurrency:
 
 jobs:
   wargame:
+    name: One wargame
     runs-on: {runner}
     timeout-minutes: {minutes}
     permissions:

@@ -156,6 +156,8 @@ class Evidence:
     unprobed: tuple[str, ...] = ()
     """Codes of APVs of the remedy that no probe attacks."""
     repeats: int = 3
+    unfought: str = ""
+    """Why there was no wargame at all: the arena could not be had, or told nothing. "" when there was one."""
 
 
 class VerdictWord(StrEnum):

@@ -27,7 +27,7 @@ def judge(evidence: Evidence) -> Verdict:
 
     `error`/broken: an environment did not build, or runs are missing on one side.
     `failed`/refuted: any attack or variant still works after, a control that worked broke, a test newly fails.
-    `inconclusive`/unproven: an APV without a probe, or a probe that did not show all it must.
+    `inconclusive`/unproven: no wargame at all, an APV without a probe, or a probe that did not show all it must.
     `success`/proven: all attacks and variants work before and none after, controls work on both sides, tests are no
     worse and run lines that call into the changed packages. `success`/partly proven: the same without such a line.
 
@@ -78,6 +78,8 @@ def newly_failing(before: TestReport | None, after: TestReport | None) -> tuple[
 
 
 def _broken(evidence: Evidence) -> Iterable[str]:
+    if evidence.unfought and not evidence.environments and not evidence.runs:
+        return
     for side in Side:
         report = next((one for one in evidence.environments if one.side is side), None)
         if report is None:
@@ -102,13 +104,15 @@ def _refuted(evidence: Evidence) -> Iterable[str]:
 
 
 def _doubtful(evidence: Evidence) -> Iterable[str]:
+    if evidence.unfought:
+        yield f"there was no wargame: {evidence.unfought}"
     probes = {run.probe for run in evidence.runs}
     if evidence.unprobed:
         total = len(evidence.unprobed) + len(probes)
         yield f"no probe attacks {', '.join(evidence.unprobed)}" + (
             f" ({len(probes)} of {total} are attacked)" if probes else ""
         )
-    elif not evidence.runs:
+    elif not evidence.runs and not evidence.unfought:
         yield "nothing was attacked"
     for probe in sorted(probes):
         for role in Role:

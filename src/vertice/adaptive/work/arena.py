@@ -4,19 +4,23 @@ How a result comes in, each way leaving the same message in `wargaming.results`,
 
     webhook ── outbox `github.workflows` ── `workflows` fetches what the run left ── `results` tells the trial
 
+Whoever reaches the broker can leave a message there, so the trial is told what GitHub itself shows of the run that was
+started, and a message that says anything else is a dead letter.
+
 A process may die between any two of these: a message stays in the outbox until it was taken, and telling a trial twice
 (by the key of the message) is telling it once. Where no webhook comes through, the trial looks by itself.
 """
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from dbos import DBOSClient
+from dbos import DBOSClient, WorkflowStatus
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -29,7 +33,7 @@ from vertice.adaptive.messages.queues import WARGAMING_RESULTS
 from vertice.adaptive.model import Ordered, Request, Trial, Venue
 from vertice.adaptive.remedy.model import Remedy
 from vertice.adaptive.triage.model import Apv, Site
-from vertice.adaptive.trial import FINISHED, trial_id
+from vertice.adaptive.trial import FINISHED, trial_id, unfought
 from vertice.adaptive.wargame.actions import Order, read_result
 from vertice.adaptive.wargame.duel import locks_digest
 from vertice.adaptive.wargame.model import EnvironmentReport, Evidence, Probe, Side, TestReport
@@ -115,16 +119,16 @@ class GitHubArena:
     ) -> Trial:
         """Return what the wargame showed; what cannot be believed is evidence of nothing, and says why."""
         if told is None:
-            return _nothing(remedy, request, probes, ordered, "no result came from GitHub Actions within six hours")
+            return _unfought(request, probes, ordered, "no result came from GitHub Actions within six hours")
         result = WargameResult.model_validate_json(json.dumps(told))
         if result.result is None:
-            return _nothing(remedy, request, probes, ordered, f"its run ended as {result.conclusion}, without a result")
+            return _unfought(request, probes, ordered, f"its run ended as {result.conclusion}, without a result")
         distinct = tuple({probe.id: probe for own in probes.values() for probe in own}.values())
         try:
             found = read_result(result.result, run=ordered.run, digest=ordered.digest, probes=distinct)
             evidence = _believed(found.evidence, sites, probes)
         except InputError as error:
-            return _nothing(remedy, request, probes, ordered, f"{error.where} {error.what}")
+            return _unbelieved(remedy, request, probes, ordered, f"{error.where} {error.what}")
         return Trial(Venue(ordered.run, f"{_SOURCE} ({found.arena})"[:100], found.versions), evidence)
 
     def clear(self, request: Request, run: str) -> None:
@@ -138,37 +142,84 @@ class GitHubArena:
 class Telling:
     """Tells the trials that wait, from whichever process hears of an end."""
 
-    def __init__(self, client: DBOSClient) -> None:
+    def __init__(self, client: DBOSClient, access: Access, *, clock: Callable[[], datetime] = _now) -> None:
         self._client = client
+        self._access = access
+        self._clock = clock
+
+    async def check(self, result: WargameResult) -> None:
+        """Return when this is what GitHub shows of the run that was started.
+
+        Raises InputError when nobody waits for it or GitHub shows something else, UnfinishedError when the database or
+        GitHub is away.
+        """
+        with _database(result):
+            request, ordered = await asyncio.to_thread(self._ordered, result.code)
+        await asyncio.to_thread(self._compare, result, _repository(request), ordered)
 
     async def __call__(self, result: WargameResult, key: str) -> None:
         """Tell; the same `key` again changes nothing.
 
         Raises InputError when nobody waits for it, UnfinishedError when the database is away.
         """
-        try:
+        with _database(result):
             await asyncio.to_thread(self._tell, result, key)
-        except SQLAlchemyError as error:
-            raise UnfinishedError("a wargame's result cannot be kept", where=result.code) from error
 
     def _tell(self, result: WargameResult, key: str) -> None:
-        waiting = trial_id(result.code)
-        found = self._client.list_workflows(workflow_ids=[waiting], load_input=False, load_output=False)
-        if not {status.status for status in found} & _LIVE:
-            raise InputError("no wargame waits for this result", where=result.code)
-        self._client.send(waiting, result.model_dump(mode="json"), FINISHED, key)
+        self._waiting(result.code, load_input=False)
+        self._client.send(trial_id(result.code), result.model_dump(mode="json"), FINISHED, key)
+
+    def _waiting(self, run: str, *, load_input: bool) -> WorkflowStatus:
+        found = self._client.list_workflows(workflow_ids=[trial_id(run)], load_input=load_input, load_output=False)
+        live = next((status for status in found if status.status in _LIVE), None)
+        if live is None:
+            raise InputError("no wargame waits for this result", where=run)
+        return live
+
+    def _ordered(self, run: str) -> tuple[Request, Ordered]:
+        """Return what was asked for under this code."""
+        given = self._waiting(run, load_input=True).input
+        request = next(one for one in (given["args"] if given else ()) if isinstance(one, Request))
+        steps = [step["output"] for step in self._client.list_workflow_steps(trial_id(run))]
+        ordered = next((output for output in steps if isinstance(output, Ordered)), None)
+        if ordered is None:
+            raise UnfinishedError("it is not noted yet that this wargame was asked for", where=run)
+        return request, ordered
+
+    def _compare(self, result: WargameResult, repository: str, ordered: Ordered) -> None:
+        if result.run_url.casefold() != ordered.url.casefold():
+            raise InputError("is of another run than the one that was started", where=result.code)
+        if result.result is not None and result.result.get("digest") != ordered.digest:
+            raise InputError("is of other locks than were asked for", where=result.code)
+        conclusion = ended(self._access, repository, ordered.number)
+        if conclusion is None:
+            raise InputError("GitHub shows no end of the run", where=result.code)
+        shown = _collected(self._access, repository, ordered.number, conclusion, result.code, self._clock())
+        if (shown.conclusion, shown.result) != (result.conclusion, result.result):
+            raise InputError("is not what GitHub shows of the run", where=result.code)
 
 
-def results(tell: Callable[[WargameResult, str], Any]) -> Subscription[WargameFinished]:
+@contextmanager
+def _database(result: WargameResult) -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise UnfinishedError("a wargame's result cannot be kept", where=result.code) from error
+
+
+def results(telling: Telling) -> Subscription[WargameFinished]:
     """Return what is done about the end of a wargame fought outside: the trial that waits for it is told.
 
     It is told before the note that the message was taken is kept: dying in between, it is told again, which is once.
     """
 
     async def take(_session: WriteSession, event: WargameFinished) -> None:
-        await tell(event.data, f"{event.source} {event.id}")
+        await telling(event.data, f"{event.source} {event.id}")
 
-    return Subscription(WARGAMING_RESULTS, WargameFinished, take)
+    async def check(event: WargameFinished) -> None:
+        await telling.check(event.data)
+
+    return Subscription(WARGAMING_RESULTS, WargameFinished, take, check)
 
 
 def workflows(database: Database, access: Access, *, clock: Callable[[], datetime] = _now) -> Taker:
@@ -182,9 +233,7 @@ def workflows(database: Database, access: Access, *, clock: Callable[[], datetim
         except ValidationError as error:
             raise MessageRefusedError("is no wargame of Vértice", where=printable(told["title"], limit=100)) from error
         async with database.write() as session:
-            announcer = Announcer(
-                session, at=clock(), traceparent=message.traceparent, correlation_id=message.correlation_id
-            )
+            announcer = Announcer(session, at=clock())
             await announcer.wargame_finished(result, name=f"{repository}/{number}/{told['attempt']}")
 
     return take
@@ -242,6 +291,7 @@ def _believed(evidence: Evidence, sites: tuple[Site, ...], probes: _Probes) -> E
     ours = tuple(f"{site.path}:{site.line}" for site in sites)
     return replace(
         evidence,
+        unfought="",
         tests=tuple(_counted(report, ours) for report in evidence.tests),
         unprobed=tuple(code for code, own in probes.items() if not own or any(one.id not in begun for one in own)),
     )
@@ -251,7 +301,11 @@ def _counted(report: TestReport, ours: tuple[str, ...]) -> TestReport:
     return replace(report, sites=ours, covered=tuple(site for site in ours if site in report.covered))
 
 
-def _nothing(remedy: Remedy, request: Request, probes: _Probes, ordered: Ordered, why: str) -> Trial:
+def _unfought(request: Request, probes: _Probes, ordered: Ordered, why: str) -> Trial:
+    return unfought(request, probes, ordered.run, f"{why} ({ordered.url})", arena=_SOURCE)
+
+
+def _unbelieved(remedy: Remedy, request: Request, probes: _Probes, ordered: Ordered, why: str) -> Trial:
     said = f"{why} ({ordered.url})"
     environments = tuple(
         EnvironmentReport(side, lock.digest, "", (), 0.0, reused=False, error=said)

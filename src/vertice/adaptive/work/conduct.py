@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from vertice.adaptive.execution.interface import NotYetError
 from vertice.kernel.errors import UnfinishedError, VerticeError
 from vertice.kernel.logging import get_logger
 from vertice.kernel.text import printable
@@ -12,6 +13,8 @@ __all__ = ["WorkerConduct"]
 
 _PAUSES = (2.0, 10.0, 30.0)
 """Seconds before a step that could not be finished is tried again."""
+_LONGEST_PAUSE = 3600.0
+"""That a forge may ask for: the longest of GitHub's limits."""
 
 
 class WorkerConduct:
@@ -41,7 +44,8 @@ class WorkerConduct:
         """Pause and return for what may go better later; raise everything else as an error of ours."""
         if isinstance(error, UnfinishedError) and attempt <= len(self._pauses):
             get_logger(__name__).warning("step tried again", why=printable(str(error)), attempt=attempt)
-            if self._stopping.wait(self._pauses[attempt - 1]):
+            asked = error.seconds if isinstance(error, NotYetError) else 0.0
+            if self._stopping.wait(max(self._pauses[attempt - 1], min(asked, _LONGEST_PAUSE))):
                 self._leave()
                 _wait_for_the_end()
             return

@@ -6,7 +6,7 @@ Every worker process does this; what may happen once only, the database sees to.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,22 +14,23 @@ from uuid import UUID
 from vertice.adaptive.execution.carry_out import standing_of
 from vertice.adaptive.execution.github import GitHubSettings
 from vertice.adaptive.messages.queues import SOURCE, TOPOLOGY
+from vertice.adaptive.policies import Placed
 from vertice.adaptive.review.decide import UNDECIDED
+from vertice.adaptive.review.limits import Limit, limits
 from vertice.adaptive.review.model import Decision, DecisionKind, Review, Reviewer, Status
-from vertice.adaptive.review.policy import Policy
+from vertice.adaptive.review.policy import Policy, due_at
 from vertice.adaptive.review.queue import Filter, Order, page
 from vertice.adaptive.review.rules import auto_merge, facts_of, overdue
 from vertice.adaptive.review.statistics import AUTOMATIC
 from vertice.adaptive.review.store import ReviewStore
 from vertice.adaptive.wargame.model import VerdictWord
 from vertice.kernel.bus.consumer import Consumer
-from vertice.kernel.bus.events import forget
 from vertice.kernel.bus.inbox import Inbox, Subscription
-from vertice.kernel.bus.message import InProcess, Taker
+from vertice.kernel.bus.message import InProcess, Taker, Unheard
 from vertice.kernel.bus.rabbit import Address, RabbitPublisher
 from vertice.kernel.bus.relay import Relay
 from vertice.kernel.database import Database
-from vertice.kernel.errors import VerticeError
+from vertice.kernel.errors import InputError, VerticeError
 from vertice.kernel.http.pages import PageRequest
 from vertice.kernel.logging import get_logger
 from vertice.kernel.text import printable
@@ -37,10 +38,11 @@ from vertice.kernel.text import printable
 __all__ = ["Duties"]
 
 _ROUND_SECONDS = 5.0
-_EVENTS_KEPT = timedelta(days=7)
 _MACHINE = Reviewer("Vértice (auto-merge)", "vertice@localhost", AUTOMATIC)
 _AT_ONCE = 200
 """Reviews that one round looks at; the next one goes on from there."""
+_LIMITS_AT_ONCE = 2000
+"""Limits that one round looks at: one query."""
 _LATE = Filter(status=UNDECIDED - {Status.escalated}, overdue=True)
 _WAITING = Filter(status=frozenset({Status.pending}), verdict=frozenset({VerdictWord.success}))
 
@@ -52,7 +54,7 @@ class Duties:
     database: Database
     home: Path
     reviews: ReviewStore
-    policy_of: Callable[[Review], Awaitable[Policy]]
+    policy_of: Callable[[Placed], Awaitable[Policy]]
     auto_merges: bool
     """Whether the service's own policy allows it at all."""
     broker: Address | None
@@ -74,13 +76,14 @@ class Duties:
         taken_here = dict(self.takers) | (
             {} if self.broker else {one.queue.name: inbox.taker(one) for one in self.subscriptions}
         )
-        relay = Relay(self.database, InProcess(taken_here, otherwise=publisher), source=SOURCE, clock=self.clock)
+        otherwise = publisher or Unheard([queue.name for queue in TOPOLOGY.queues if not queue.inbound])
+        relay = Relay(self.database, InProcess(taken_here, otherwise), source=SOURCE, clock=self.clock)
         consumer = Consumer(self.broker, TOPOLOGY, inbox, self.subscriptions) if self.broker else None
         running = [asyncio.create_task(relay.run())]
         if consumer is not None:
             running.append(asyncio.create_task(consumer.run()))
         try:
-            await self._look_after(inbox)
+            await self._look_after()
         finally:
             relay.stop()
             if consumer is not None:
@@ -89,17 +92,14 @@ class Duties:
             if publisher is not None:
                 await publisher.close()
 
-    async def _look_after(self, inbox: Inbox) -> None:
-        tidied: datetime | None = None
-        late = waiting = ""
+    async def _look_after(self) -> None:
+        limit = late = waiting = ""
         while True:
             try:
+                limit = await self._bring_forward(limit)
                 late = await self._each(_LATE, late, self._escalate)
                 if self.auto_merges:
                     waiting = await self._each(_WAITING, waiting, self._merge)
-                if tidied is None or self.clock() - tidied > timedelta(hours=1):
-                    await self._tidy(inbox)
-                    tidied = self.clock()
             except Exception as error:  # noqa: BLE001 -- what is not done now is done in the next round
                 get_logger(__name__).warning("duties not done", why=printable(str(error), limit=300))
             await asyncio.sleep(self.round_seconds)
@@ -111,11 +111,33 @@ class Duties:
             found, following = await page(session, wanted, Order.priority, which, now=self.clock())
         for one in found:
             try:
-                await do(await self.reviews.get(one.code))
+                await do(await self.reviews.get(one.apv_code))
             except VerticeError as error:
                 why = printable(str(error), limit=300)
-                get_logger(__name__).warning("duty not done", review=one.code, why=why)
+                get_logger(__name__).warning("duty not done", review=one.apv_code, why=why)
         return following or ""
+
+    async def _bring_forward(self, after: str) -> str:
+        """Let limits that policy made shorter hold for a page of what waits; return where the next one goes on."""
+        async with self.database.read() as session:
+            found = await limits(session, after, limit=_LIMITS_AT_ONCE)
+        policies: dict[tuple[UUID | None, Path], Policy | None] = {}
+        for one in found:
+            place = (one.project_id, one.project_root)
+            if place not in policies:
+                policies[place] = await self._readable(one)
+            policy = policies[place]
+            due = due_at(policy, one.severity, one.since) if policy else None
+            if due is not None and (one.due_at is None or due < one.due_at):
+                await self.reviews.bring_forward(one.code, due)
+        return found[-1].code if len(found) == _LIMITS_AT_ONCE else ""
+
+    async def _readable(self, one: Limit) -> Policy | None:
+        try:
+            return await self.policy_of(one)
+        except InputError as error:  # the project's file: its next scan says so to everybody
+            get_logger(__name__).info("policy not read", review=one.code, why=printable(str(error), limit=300))
+            return None
 
     async def _escalate(self, review: Review) -> None:
         """Escalate a review whose time has passed."""
@@ -132,12 +154,6 @@ class Duties:
             review.code,
             Decision(DecisionKind.approve, f"Approved by policy (auto-merge): {'; '.join(reasons)}.", _MACHINE),
             expected_version=review.version,
-            standing=await asyncio.to_thread(standing_of, review, self.home, self.github),
+            standing=await standing_of(self.reviews, review, self.home, self.github),
         )
         await self.execute(made.id)
-
-    async def _tidy(self, inbox: Inbox) -> None:
-        now = self.clock()
-        async with self.database.write() as session:
-            await forget(session, now - _EVENTS_KEPT)
-        await inbox.forget(now - 4 * _EVENTS_KEPT)

@@ -11,8 +11,8 @@ from vertice.adaptive.engine import APPLICATION
 from vertice.adaptive.projects.model import Scan
 from vertice.adaptive.serializer import JsonSerializer
 from vertice.adaptive.work.names import EXECUTIONS, SCANS, VERSION, decision_workflow, engine_url, scan_workflow
-from vertice.kernel import tracing
 from vertice.kernel.logging import get_logger
+from vertice.kernel.origin import here
 
 __all__ = ["Enqueuer", "engine_client", "execution_options", "scan_options"]
 
@@ -32,7 +32,7 @@ def scan_options(scan: Scan) -> EnqueueOptions:
 
 
 def execution_options(decision_id: UUID) -> EnqueueOptions:
-    """Return how a decision is put on its queue; its workflow takes the decision's id, 1, its trace. Twice is once."""
+    """Return how a decision is put on its queue; its workflow takes the decision's id, 1, its origin. Twice is once."""
     return {
         "workflow_name": "Executing.run",
         "class_name": "Executing",
@@ -67,7 +67,7 @@ class Enqueuer:
 
     async def enqueue_execution(self, decision_id: UUID) -> None:
         """Have the decision carried out as soon as a worker has room."""
-        await self._enqueue(execution_options(decision_id), str(decision_id), 1, tracing.traceparent())
+        await self._enqueue(execution_options(decision_id), str(decision_id), 1, here())
 
     async def close(self) -> None:
         """Give the connections back."""

@@ -7,17 +7,22 @@ from uuid import UUID
 
 from dbos import DBOS, DBOSConfiguredInstance, SetEnqueueOptions, SetWorkflowID
 
+from vertice.adaptive.execution.interface import NotYetError
 from vertice.adaptive.steps import Conduct, step
 from vertice.adaptive.work.bridge import Bridge
 from vertice.adaptive.work.names import EXECUTIONS, decision_workflow
 from vertice.kernel import tracing
 from vertice.kernel.errors import UnfinishedError, VerticeError
+from vertice.kernel.logging import get_logger
+from vertice.kernel.origin import Origin
 
-__all__ = ["EXECUTING", "Decisions", "Executing", "ExecutionParts"]
+__all__ = ["EXECUTING", "PAUSES", "Decisions", "Executing", "ExecutionParts"]
 
-_PAUSES = (10.0, 60.0, 300.0, 900.0, *(3600.0,) * 24)
+PAUSES = (10.0, 60.0, 300.0, *(900.0,) * 95)
 """Seconds before a forge that could not do it is asked again: for a day, then the review is open again."""
 _ATTEMPTS = 20
+_NOWHERE = Origin()
+"""Of a decision that policy made, or that a process had no time to put on the queue."""
 
 
 class Decisions(Protocol):
@@ -43,6 +48,7 @@ class ExecutionParts:
     decisions: Decisions
     bridge: Bridge
     conduct: Conduct
+    pauses: tuple[float, ...] = PAUSES
 
 
 @DBOS.dbos_class()
@@ -60,28 +66,43 @@ class Executing(DBOSConfiguredInstance):
         return self.parts.conduct
 
     @DBOS.workflow(max_recovery_attempts=_ATTEMPTS)
-    def run(self, decision_id: str, attempt: int, traceparent: str = "") -> None:
+    def run(self, decision_id: str, attempt: int, origin: Origin = _NOWHERE) -> None:
         """Carry the decision out; what has to wait is tried again by a workflow of its own, which holds no place.
 
-        `traceparent`: W3C trace context of the request in which it was decided.
+        `origin`: the request in which it was decided.
         """
-        try:
-            with tracing.continued(traceparent), tracing.span("execute", decision=decision_id, attempt=attempt):
-                self.carry_out(decision_id)
-        except UnfinishedError as error:
-            if attempt > len(_PAUSES):
+        with origin.continued():
+            try:
+                with tracing.span("execute", decision=decision_id, attempt=attempt):
+                    not_yet = self.carry_out(decision_id)
+            except UnfinishedError as error:
+                not_yet = (str(error), 0.0)
+            except VerticeError as error:
                 self.give_up(decision_id, str(error))
                 return
+            if not_yet is None:
+                get_logger(__name__).info("decision carried out", decision=decision_id)
+                return
+            why, seconds = not_yet
+            pauses = self.parts.pauses
+            if attempt > len(pauses):
+                self.give_up(decision_id, why)
+                return
             name = decision_workflow(UUID(decision_id), attempt + 1)
-            with SetWorkflowID(name), SetEnqueueOptions(delay_seconds=_PAUSES[attempt - 1]):
-                DBOS.enqueue_workflow(EXECUTIONS, self.run, decision_id, attempt + 1, traceparent)
-        except VerticeError as error:
-            self.give_up(decision_id, str(error))
+            with SetWorkflowID(name), SetEnqueueOptions(delay_seconds=max(pauses[attempt - 1], seconds)):
+                DBOS.enqueue_workflow(EXECUTIONS, self.run, decision_id, attempt + 1, origin)
 
     @step
-    def carry_out(self, decision_id: str) -> None:
-        """Do what was decided."""
-        self.parts.bridge.wait(self.parts.decisions.carry_out(UUID(decision_id)))
+    def carry_out(self, decision_id: str) -> tuple[str, float] | None:
+        """Do what was decided. Where the forge cannot do it yet, return why, and for how long it wants no more asking.
+
+        That is not tried again here: a place would be held for nothing, and the forge asked against its wish.
+        """
+        try:
+            self.parts.bridge.wait(self.parts.decisions.carry_out(UUID(decision_id)))
+        except NotYetError as error:
+            return str(error), error.seconds
+        return None
 
     @step
     def give_up(self, decision_id: str, why: str) -> None:

@@ -18,6 +18,7 @@ from vertice.adaptive.asking import asked
 from vertice.adaptive.config import load_config
 from vertice.adaptive.embedded import with_digest
 from vertice.adaptive.execution.github import GitHubSettings
+from vertice.adaptive.execution.paths import refuse_absent
 from vertice.adaptive.ground import LocalGround, heal_folder
 from vertice.adaptive.model import Found, Plan, Proof, Request
 from vertice.adaptive.projects.model import DocumentKind, Feed, Kind, Project, Scan
@@ -37,6 +38,7 @@ from vertice.adaptive.wargame.suite import Suite
 from vertice.adaptive.work.arena import GITHUB
 from vertice.kernel.codec import to_json
 from vertice.kernel.errors import InputError
+from vertice.kernel.text import moment
 from vertice.kernel.uv import Uv
 
 __all__ = ["Fetch", "RegisteredGround", "no_fetch"]
@@ -51,14 +53,15 @@ _AGING = {"heals/*/*/project": 2.0, "checkouts/*/*/*": 7.0}
 class Fetch(Protocol):
     """Gets a repository's files at one commit."""
 
-    def __call__(self, home: Path, repository: str, ref: str) -> tuple[Path, str]:
+    def __call__(self, home: Path, repository: str, ref: str, /) -> tuple[Path, str]:
         """Return (folder, commit id) of `ref`: a branch, a commit id, or "" for the default branch."""
         ...
 
 
-def no_fetch(home: Path, repository: str, ref: str) -> tuple[Path, str]:  # noqa: ARG001
+def no_fetch(_home: Path, repository: str, _ref: str) -> tuple[Path, str]:
     """Refuse: GitHub is not set up."""
-    raise InputError("GitHub is not set up", where=repository, todo="Set GITHUB_TOKEN.")
+    todo = "Set GITHUB_TOKEN, or GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY."
+    raise InputError("GitHub is not set up", where=repository, todo=todo)
 
 
 @dataclass
@@ -206,22 +209,23 @@ class RegisteredGround:
         if project.kind is Kind.github:
             return self.fetch(self.home, project.location, ref)
         folder = Path(project.location)
-        if not folder.is_dir():
-            raise InputError("the project's folder is gone", where=project.name, todo="Edit or archive the project.")
+        refuse_absent(folder)
         return folder, ""
 
     def _files_of(self, request: Request) -> Path:
         folder = Path(request.project)
         if request.known_as.startswith(_GITHUB) and not folder.is_dir():
             folder, _ = self.fetch(self.home, request.known_as.removeprefix(_GITHUB), request.commit)
+        refuse_absent(folder)
         return folder
 
 
 def _feed(info: SourceInfo, now: datetime) -> Feed:
-    try:
-        updated = datetime.fromisoformat(info.updated_at)
-    except ValueError:
-        updated = None
-    if updated is not None and updated.tzinfo is None:
-        updated = updated.replace(tzinfo=UTC)
-    return Feed(name="osv", source=info.source, records=info.records, updated_at=updated, checked_at=now, error="")
+    return Feed(
+        name="osv",
+        source=info.source,
+        records=info.records,
+        updated_at=moment(info.updated_at),
+        checked_at=now,
+        error="",
+    )

@@ -8,7 +8,6 @@ from vertice.adaptive.messages.announce import Announcer
 from vertice.adaptive.messages.payloads import Remedy, WargameRequest
 from vertice.adaptive.model import News, Ordered, Request
 from vertice.adaptive.work.bridge import Bridge
-from vertice.kernel import tracing
 from vertice.kernel.database import Database
 from vertice.kernel.text import printable
 
@@ -52,12 +51,12 @@ class Telegraph:
 
     async def _remedy(self, remedy: Remedy, news: News) -> None:
         async with self.database.write() as session:
-            announcer = Announcer(session, at=self.clock(), traceparent=tracing.traceparent())
+            announcer = Announcer(session, at=self.clock())
             await announcer.remedy(news.status.value, remedy, name=news.name)
 
     async def _wargame(self, wanted: WargameRequest) -> None:
         async with self.database.write() as session:
-            announcer = Announcer(session, at=self.clock(), traceparent=tracing.traceparent())
+            announcer = Announcer(session, at=self.clock())
             await announcer.wargame_requested(wanted)
 
 

@@ -3,9 +3,10 @@
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
+from vertice.adaptive.messages.live import WargameStep
 from vertice.adaptive.model import Request, Step
 from vertice.kernel.errors import VerticeError
 from vertice.kernel.logging import get_logger
@@ -19,7 +20,7 @@ _WAITING = 1000
 """Untold things that are kept while the database does not answer; what comes then is not told."""
 _SCANS = 1000
 
-Tell = Callable[[UUID, Mapping[str, object]], Awaitable[None]]
+Tell = Callable[[UUID, WargameStep], Awaitable[None]]
 
 
 class Progress:
@@ -29,7 +30,7 @@ class Progress:
         self._tell = tell
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._waiting: asyncio.Queue[tuple[UUID, Mapping[str, object]]] = asyncio.Queue(_WAITING)
+        self._waiting: asyncio.Queue[tuple[UUID, WargameStep]] = asyncio.Queue(_WAITING)
         self._told: dict[str, float] = {}
         self._lock = threading.Lock()
 
@@ -37,22 +38,24 @@ class Progress:
         """Take note of one step."""
         if not request.scan or (step.detail and not self._turn(request.scan)):
             return
-        data = {
-            "stage": step.stage,
-            "text": printable(step.text, limit=300),
-            "remedy": step.remedy,
-            "side": step.side,
-            "detail": step.detail,
-        }
+        told = WargameStep.model_validate(
+            {
+                "stage": str(step.stage),
+                "text": printable(step.text, limit=300),
+                "remedy": step.remedy,
+                "side": str(step.side),
+                "detail": step.detail,
+            }
+        )
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._put, UUID(request.scan), data)
+            self._loop.call_soon_threadsafe(self._put, UUID(request.scan), told)
 
     async def run(self) -> None:
         """Tell, until cancelled."""
         while True:
-            scan, data = await self._waiting.get()
+            scan, told = await self._waiting.get()
             try:
-                await self._tell(scan, data)
+                await self._tell(scan, told)
             except VerticeError as error:
                 get_logger(__name__).warning("progress not told", why=printable(str(error)))
             finally:
@@ -62,9 +65,9 @@ class Progress:
         """Return when everything is told."""
         await self._waiting.join()
 
-    def _put(self, scan: UUID, data: Mapping[str, object]) -> None:
+    def _put(self, scan: UUID, told: WargameStep) -> None:
         if not self._waiting.full():
-            self._waiting.put_nowait((scan, data))
+            self._waiting.put_nowait((scan, told))
 
     def _turn(self, scan: str) -> bool:
         now = self._clock()

@@ -23,6 +23,8 @@ from vertice.adaptive.work.bridge import Bridge
 from vertice.adaptive.work.names import HEALS, mend_workflow
 from vertice.kernel import tracing
 from vertice.kernel.errors import VerticeError
+from vertice.kernel.logging import get_logger
+from vertice.kernel.origin import Origin, here
 
 __all__ = ["SCANNING", "ScanParts", "Scanning", "Survey"]
 
@@ -72,10 +74,19 @@ class Scanning(DBOSConfiguredInstance):
         """Scan; where it is asked for, leave the heal to whoever has room for it."""
         try:
             begun = self.begin(scan_id)
-            if begun is None:
-                return
-            scan, project, traceparent = begun
-            with tracing.continued(traceparent), tracing.span("scan", project=project.name, scan=scan_id):
+        except VerticeError as error:
+            self.fail(scan_id, str(error))
+            return
+        if begun is not None:
+            scan, project, origin = begun
+            with origin.continued():
+                self._begun(scan, project)
+
+    def _begun(self, scan: Scan, project: Project) -> None:
+        scan_id = str(scan.id)
+        get_logger(__name__).info("scan begins", scan=scan_id, project=project.name)
+        try:
+            with tracing.span("scan", project=project.name, scan=scan_id):
                 request = self._scan(scan, project)
         except VerticeError as error:
             self.fail(scan_id, str(error))
@@ -95,20 +106,22 @@ class Scanning(DBOSConfiguredInstance):
     @DBOS.workflow(max_recovery_attempts=_ATTEMPTS)
     def mend(self, scan_id: str, request: Request) -> None:
         """Heal, or join the heal of the same files that is under way or done."""
-        try:
-            with SetWorkflowID(heal_id(request)):
-                heal = DBOS.start_workflow(HEAL.run, request)
-            healed: Healed = heal.get_result(polling_interval_sec=POLL_SECONDS)
-        except VerticeError as error:
-            self.fail(scan_id, str(error))
-            return
-        self.finish(scan_id, _summary(healed))
+        with request.origin.continued():
+            try:
+                with SetWorkflowID(heal_id(request)):
+                    heal = DBOS.start_workflow(HEAL.run, request)
+                healed: Healed = heal.get_result(polling_interval_sec=POLL_SECONDS)
+            except VerticeError as error:
+                self.fail(scan_id, str(error))
+                return
+            self.finish(scan_id, _summary(healed))
+            get_logger(__name__).info("scan ended", scan=scan_id, project=request.name, detail=_summary(healed))
 
     @step
-    def begin(self, scan_id: str) -> tuple[Scan, Project, str] | None:
-        """Say that work has begun, and return the trace it belongs to; None when the scan has ended already."""
+    def begin(self, scan_id: str) -> tuple[Scan, Project, Origin] | None:
+        """Say that work has begun, and return which request asked; None when the scan has ended already."""
         begun = self.parts.bridge.wait(self.parts.store.begin(UUID(scan_id)))
-        return None if begun is None else (*begun, self.parts.bridge.wait(self.parts.store.traceparent(UUID(scan_id))))
+        return None if begun is None else (*begun, self.parts.bridge.wait(self.parts.store.origin(UUID(scan_id))))
 
     @step
     def look(self, scan: Scan, project: Project) -> str:
@@ -124,7 +137,7 @@ class Scanning(DBOSConfiguredInstance):
         earlier = DBOS.get_workflow_status(heal_id(request))
         if earlier is not None and earlier.status in _LOST:
             request = self.parts.survey.ask(scan, project, commit, again=str(scan.id))
-        return replace(request, traceparent=tracing.traceparent())
+        return replace(request, origin=here())
 
     @step
     def finish(self, scan_id: str, detail: str) -> None:

@@ -5,6 +5,7 @@ Every worker sweeps; whatever a sweep does is done once, however many sweep at t
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from dbos import DBOS, EnqueueOptions, WorkflowStatus
@@ -18,7 +19,7 @@ from vertice.adaptive.work.members import Members
 from vertice.adaptive.work.names import decision_workflow, mend_workflow, scan_workflow
 from vertice.kernel.logging import get_logger
 
-__all__ = ["Sweep"]
+__all__ = ["Sweep", "hand_back"]
 
 _LIVE = frozenset({"ENQUEUED", "DELAYED", "PENDING"})
 _LOST = "its work ended without a result (see the worker's log)"
@@ -35,8 +36,9 @@ class Sweep:
     members: Members
 
     def __call__(self) -> None:
-        """Ask for scans that are due, enqueue what is not on a queue, take over from processes that died."""
+        """Ask for scans that are needed, enqueue what is not on a queue, take over from processes that died."""
         self.bridge.wait(self.projects.due())
+        self.bridge.wait(self.projects.outdated())
         self._scans()
         self._decisions()
         self._orphans()
@@ -70,8 +72,13 @@ class Sweep:
         gone = sorted(running - self.bridge.wait(self.members.living()))
         if gone:
             get_logger(__name__).warning("taking over from dead workers", workers=gone)
-            # The public `resume_workflow` would also take a workflow from a worker that has just claimed it.
-            DBOS._recover_pending_workflows(gone)  # noqa: SLF001
+            hand_back(gone)
+
+
+def hand_back(executors: list[str]) -> None:
+    """Put what these processes had claimed back on its queue."""
+    # The public `resume_workflow` would also take a workflow from a worker that has just claimed it.
+    DBOS._recover_pending_workflows(executors)  # noqa: SLF001
 
 
 async def _listed(decisions: Decisions) -> list[UUID]:
@@ -87,5 +94,5 @@ def _states(names: Iterable[str]) -> dict[str, str]:
     return {found.workflow_id: found.status for found in _listing(workflow_ids=wanted)} if wanted else {}
 
 
-def _listing(**wanted: object) -> list[WorkflowStatus]:
-    return DBOS.list_workflows(**wanted, load_input=False, load_output=False)  # type: ignore[arg-type]
+def _listing(**wanted: Any) -> list[WorkflowStatus]:
+    return DBOS.list_workflows(**wanted, load_input=False, load_output=False)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO
 
@@ -26,13 +26,14 @@ from vertice.adaptive.wargame.environment import Environments
 from vertice.adaptive.work.arena import GITHUB
 from vertice.adaptive.work.bridge import Bridge
 from vertice.adaptive.work.conduct import WorkerConduct
-from vertice.adaptive.work.executions import EXECUTING, Decisions, ExecutionParts
+from vertice.adaptive.work.executions import EXECUTING, PAUSES, Decisions, ExecutionParts
 from vertice.adaptive.work.members import Members, executor_name
 from vertice.adaptive.work.names import EXECUTIONS, HEALS, SCANS, VERSION, WARGAMES, engine_url
 from vertice.adaptive.work.news import Telegraph
 from vertice.adaptive.work.progress import Progress
+from vertice.adaptive.work.retention import forget, forget_workflows
 from vertice.adaptive.work.scans import SCANNING, ScanParts, Survey
-from vertice.adaptive.work.sweep import Sweep
+from vertice.adaptive.work.sweep import Sweep, hand_back
 from vertice.kernel.database import Database
 from vertice.kernel.errors import UnfinishedError, VerticeError, from_os_error
 from vertice.kernel.logging import get_logger
@@ -45,7 +46,6 @@ _EXECUTIONS_AT_ONCE = 8
 _TRIALS_AT_ONCE = 16
 """Of wargames outside, which take a thread each; what runs here beside them is bounded by the gate."""
 _HAND_BACK_SECONDS = 5.0
-_TIDY_SECONDS = 3600.0
 _DRAIN_SECONDS = 2.0
 
 
@@ -65,11 +65,14 @@ class WorkSettings:
     """False: this process scans and carries decisions out, but runs no heal and no wargame."""
     pauses: tuple[float, ...] = (2.0, 10.0, 30.0)
     """Seconds before a step that could not be finished is tried again."""
+    execution_pauses: tuple[float, ...] = PAUSES
+    """Seconds before a forge that cannot carry a decision out yet is asked again."""
     beat_seconds: float = 5.0
     dead_seconds: float = 30.0
     """A worker that was not seen for so long is dead, and its work is taken over."""
     sweep_seconds: float = 2.0
     poll_seconds: float = 0.5
+    tidy_seconds: float = 3600.0
     look_seconds: float = 300.0
     """Between two looks at a wargame on GitHub Actions of which nobody has told anything."""
     grace_seconds: float = 25.0
@@ -187,7 +190,7 @@ class Work:
             tools.outside, self._progress, telegraph.wargame, conduct, look_seconds=self._settings.look_seconds
         )
         SCANNING.parts = ScanParts(tools.survey, tools.scans, bridge, conduct)
-        EXECUTING.parts = ExecutionParts(tools.decisions, bridge, conduct)
+        EXECUTING.parts = ExecutionParts(tools.decisions, bridge, conduct, self._settings.execution_pauses)
 
     def _launch(self) -> None:
         settings = self._settings
@@ -249,11 +252,17 @@ class Work:
 
     async def _tidy(self) -> None:
         while True:
-            await asyncio.sleep(_TIDY_SECONDS)
-            try:
-                await asyncio.to_thread(self._tools.tidy)
-            except (VerticeError, OSError) as error:
-                get_logger(__name__).warning("not tidied", why=printable(str(error), limit=300))
+            now = datetime.now(UTC)
+            parts = {
+                "tables": forget(self._database, now),
+                "workflows": asyncio.to_thread(forget_workflows, now),
+                "disk": asyncio.to_thread(self._tools.tidy),
+            }
+            ends = await asyncio.gather(*parts.values(), return_exceptions=True)
+            for what, done in zip(parts, ends, strict=True):
+                if isinstance(done, Exception):
+                    get_logger(__name__).warning("not tidied", what=what, why=printable(str(done), limit=300))
+            await asyncio.sleep(self._settings.tidy_seconds)
 
     def _hand_back(self) -> None:
         """Put what this process has claimed back on its queue; a claim that was just under way is waited for."""
@@ -266,7 +275,7 @@ class Work:
                 )
                 clear = 0 if held else clear + 1
                 if held:
-                    DBOS._recover_pending_workflows([self.executor])  # noqa: SLF001 -- as in the sweep
+                    hand_back([self.executor])
                 time.sleep(0.1)
         except SQLAlchemyError as error:
             # The others find out by themselves, a little later.

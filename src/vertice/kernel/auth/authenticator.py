@@ -68,6 +68,19 @@ class Authenticator:
         connection.state.principal = principal
         return principal
 
+    async def person(self, connection: HTTPConnection) -> Principal | None:
+        """Return who is logged in in this browser, None when nobody is: for pages that anybody may open."""
+        token = self.cookies.session(connection)
+        try:
+            return None if token is None else await self.store.sessions.find(token)
+        except AuthError:
+            return None
+
+    def check_form(self, connection: HTTPConnection, sent: str, session: str) -> None:
+        """Raise ForbiddenError unless a form is of our own page, and `sent` is the CSRF token of the session."""
+        csrf.check_origin(connection, self.origins)
+        csrf.check_token(sent, self._csrf_key, session)
+
     def csrf_token(self, session: str) -> str:
         """Return the CSRF token of the session."""
         return csrf.csrf_token(self._csrf_key, session)
@@ -77,7 +90,7 @@ class Authenticator:
             csrf.check_origin(connection, self.origins, needed=True)
         elif not csrf.is_safe(connection.scope["method"]):
             csrf.check_origin(connection, self.origins)
-            csrf.check_token(connection, self._csrf_key, token)
+            csrf.check_token(connection.headers.get(csrf.HEADER, ""), self._csrf_key, token)
 
     async def _bearer(self, header: str) -> Principal:
         scheme, _, value = header.partition(" ")

@@ -31,10 +31,9 @@ def csrf_token(key: bytes, session: str) -> str:
     return hmac.new(key, digest(session).encode(), hashlib.sha256).hexdigest()
 
 
-def check_token(connection: HTTPConnection, key: bytes, session: str) -> None:
-    """Raise ForbiddenError unless the request brings the token of its session."""
-    sent = connection.headers.get(HEADER, "").encode("utf-8", errors="replace")
-    if not hmac.compare_digest(sent, csrf_token(key, session).encode()):
+def check_token(sent: str, key: bytes, session: str) -> None:
+    """Raise ForbiddenError unless the token that was sent is that of the session."""
+    if not hmac.compare_digest(sent.encode("utf-8", errors="replace"), csrf_token(key, session).encode()):
         raise ForbiddenError(
             "the CSRF token is missing or belongs to another session",
             where=HEADER,

@@ -1,11 +1,12 @@
 """The routes of logins, sessions and API tokens."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Any
 from urllib.parse import parse_qs
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from starlette.responses import RedirectResponse
 
 from vertice.kernel.auth import csrf
@@ -13,7 +14,7 @@ from vertice.kernel.auth.authenticator import Authenticator, authenticator, need
 from vertice.kernel.auth.local import LocalLogin
 from vertice.kernel.auth.model import AuthError, ForbiddenError, Identity, Principal, Scope, require
 from vertice.kernel.auth.oidc import Oidc
-from vertice.kernel.auth.page import login_page, login_script
+from vertice.kernel.auth.page import logged_out_page, login_page, login_script, logout_page
 from vertice.kernel.auth.schemas import (
     LoggedOut,
     LoginMethod,
@@ -39,22 +40,8 @@ _Reader = Annotated[Principal, Depends(needs(scope=Scope.read))]
 _OneTime = Annotated[str, Query(max_length=200, description="The token of a one-time URL.")]
 _Then = Annotated[str, Query(alias="next", max_length=500, description="The local path to go to afterwards.")]
 _Answer = Annotated[str, Query(max_length=4096, description="As the provider says it.")]
+_TokenId = Annotated[UUID, Path(description="The token's id.")]
 _PUBLIC: dict[str, Any] = {"security": []}
-_FORM: dict[str, Any] = {
-    **_PUBLIC,
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/x-www-form-urlencoded": {
-                "schema": {
-                    "type": "object",
-                    "properties": {"token": {"type": "string"}, "next": {"type": "string"}},
-                    "required": ["token"],
-                }
-            }
-        },
-    },
-}
 _ANYBODY: dict[str, Any] = {"security": [{}, {"token": []}, {"session": []}]}
 """By the names that the schemes have in the app's document."""
 
@@ -73,7 +60,8 @@ def _add_pages(routes: APIRouter, prefix: str) -> None:
     @routes.get("/login", response_class=Response, responses={200: _as("text/html"), **responses(422)})
     async def show_login(auth: _Auth, token: _OneTime = "", then: _Then = "/") -> Response:
         """Show where to log in. With a one-time token a form that uses it up; opening the page does not."""
-        return login_page(prefix, token=token, then=_local(then), provider=auth.oidc is not None)
+        wanted = token if auth.local is not None else ""
+        return login_page(prefix, token=wanted, then=_local(then), provider=auth.oidc is not None)
 
     @routes.get("/login.js", response_class=Response, responses={200: _as("text/javascript")})
     async def show_login_script() -> Response:
@@ -85,13 +73,38 @@ def _add_pages(routes: APIRouter, prefix: str) -> None:
         response_class=Response,
         status_code=303,
         responses={303: _leads("Logged in"), **responses(401, 403, 422)},
-        openapi_extra=_FORM,
+        openapi_extra=_form("token", "next", needed=["token"]),
     )
     async def log_in_by_form(request: Request, auth: _Auth) -> Response:
         """Use a one-time token up and begin a session."""
-        fields = parse_qs((await request.body()).decode("utf-8", errors="replace"))
-        answer = RedirectResponse(_local(fields.get("next", ["/"])[0]), status_code=303)
-        await _log_in_locally(request, auth, answer, fields.get("token", [""])[0])
+        fields = await _fields(request)
+        answer = RedirectResponse(_local(fields.get("next", "/")), status_code=303)
+        await _log_in_locally(request, auth, answer, fields.get("token", ""))
+        return answer
+
+    @routes.get("/logout", response_class=Response, responses={200: _as("text/html")}, openapi_extra=_PUBLIC)
+    async def show_logout(request: Request, auth: _Auth) -> Response:
+        """Show who is logged in, and a button that ends the session."""
+        person, session = await auth.person(request), auth.cookies.session(request)
+        if person is None or session is None:
+            return logged_out_page(prefix, provider_url="")
+        return logout_page(prefix, name=person.name, csrf_token=auth.csrf_token(session))
+
+    @routes.post(
+        "/logout",
+        response_class=Response,
+        responses={200: _as("text/html"), **responses(403)},
+        openapi_extra=_form("csrf_token"),
+    )
+    async def log_out_by_form(request: Request, auth: _Auth) -> Response:
+        """End the session of the cookie, if there is one, and show that it has ended."""
+        person, session = await auth.person(request), auth.cookies.session(request)
+        if person is None or session is None:
+            return logged_out_page(prefix, provider_url="")
+        auth.check_form(request, (await _fields(request)).get("csrf_token", ""), session)
+        await auth.store.sessions.end(session)
+        answer = logged_out_page(prefix, provider_url=await _logout_url(auth, person))
+        auth.cookies.clear(request, answer, session=True)
         return answer
 
 
@@ -125,9 +138,10 @@ def _add_provider(routes: APIRouter) -> None:
         code: _Answer = "",
         iss: _Answer | None = None,
         error: _Answer | None = None,
+        error_description: _Answer | None = None,
     ) -> Response:
         """Take the browser back from the provider and begin a session."""
-        said = {"state": state, "code": code, "iss": iss, "error": error}
+        said = {"state": state, "code": code, "iss": iss, "error": error, "error_description": error_description}
         given = {name: value for name, value in said.items() if value is not None}
         try:
             auth.cookies.check(request)
@@ -168,9 +182,7 @@ def _add_session(routes: APIRouter, prefix: str) -> None:
             raise AuthError("there is no session to end", where="session", todo="Revoke the token instead.")
         await auth.store.sessions.end(token)
         auth.cookies.clear(request, response, session=True)
-        theirs = auth.oidc is not None and principal.id.startswith(f"{auth.oidc.issuer}|")
-        url = await auth.oidc.logout_url() if auth.oidc is not None and theirs else ""
-        return LoggedOut(logout_url=url or None)
+        return LoggedOut(logout_url=await _logout_url(auth, principal) or None)
 
 
 def _add_tokens(routes: APIRouter) -> None:
@@ -191,7 +203,7 @@ def _add_tokens(routes: APIRouter) -> None:
         return TokenWithSecret(**token_of(token).model_dump(), secret=secret)
 
     @routes.delete("/tokens/{token_id}", status_code=204, responses=responses(401, 403, 404, 422))
-    async def revoke_token(auth: _Auth, principal: _Person, token_id: UUID) -> None:
+    async def revoke_token(auth: _Auth, principal: _Person, token_id: _TokenId) -> None:
         """Revoke an API token: yours, the one you send, or with the scope `admin` any."""
         await auth.store.tokens.revoke(token_id, principal)
 
@@ -205,6 +217,19 @@ async def _log_in_locally(request: Request, auth: Authenticator, answer: Respons
     except (AuthError, ForbiddenError) as error:
         await _note_refusal(request, auth, error)
         raise
+
+
+async def _fields(request: Request) -> dict[str, str]:
+    """Return what a form of ours sent; of what is there more than once, the first."""
+    sent = parse_qs((await request.body()).decode("utf-8", errors="replace"))
+    return {name: values[0] for name, values in sent.items()}
+
+
+async def _logout_url(auth: Authenticator, principal: Principal) -> str:
+    """Return where the person ends their session at the provider as well, "" where there is no such place."""
+    if auth.oidc is None or not principal.id.startswith(f"{auth.oidc.issuer}|"):
+        return ""
+    return await auth.oidc.logout_url()
 
 
 async def _begin(request: Request, auth: Authenticator, answer: Response, identity: Identity) -> NewSession:
@@ -246,6 +271,15 @@ def _state(auth: Authenticator, prefix: str, principal: Principal | None, sessio
         csrf_token=None if session is None else auth.csrf_token(session),
         methods=methods,
     )
+
+
+def _form(*names: str, needed: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what the OpenAPI document says of a form with these fields that needs no login."""
+    schema: dict[str, Any] = {"type": "object", "properties": {name: {"type": "string"} for name in names}}
+    if needed:
+        schema["required"] = list(needed)
+    content = {"application/x-www-form-urlencoded": {"schema": schema}}
+    return {**_PUBLIC, "requestBody": {"required": bool(needed), "content": content}}
 
 
 def _as(media_type: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from vertice.kernel.auth.tables import IdentityRow
 from vertice.kernel.database import ReadSession, WriteSession
 from vertice.kernel.text import printable
 
-__all__ = ["checked", "find", "remember"]
+__all__ = ["checked", "find", "name_of", "remember"]
 
 _NAME = 100
 _EMAIL = 150
@@ -37,6 +37,12 @@ def checked(identity: Identity) -> Identity:
 async def find(session: ReadSession | WriteSession, identity: Identity) -> UUID | None:
     """Return the key of the identity's row, None when it never logged in."""
     query = select(IdentityRow.id).where(IdentityRow.issuer == identity.issuer, IdentityRow.subject == identity.subject)
+    return (await session.scalars(query)).one_or_none()
+
+
+async def name_of(session: ReadSession, id_: str) -> str | None:
+    """Return the name of who logs in as `Principal.id`, None when nobody ever did."""
+    query = select(IdentityRow.name).where(IdentityRow.issuer + "|" + IdentityRow.subject == id_)
     return (await session.scalars(query)).one_or_none()
 
 

@@ -48,7 +48,7 @@ class Kept(Generic[_T]):
         age, asked = self._ages()
         if self._value is None:
             if self._failure is not None and asked < _FAILED_AGAIN:
-                raise UnfinishedError(self._failure.what, where=self._failure.where, todo=self._failure.todo)
+                raise type(self._failure)(self._failure.what, where=self._failure.where, todo=self._failure.todo)
             return None
         good = age < _KEPT and self._value is not instead_of
         return self._value if good or asked < _ASKED_AGAIN else None

@@ -25,5 +25,7 @@ class LocalLogin:
 
     async def finish(self, ticket: str) -> Identity:
         """Use the ticket up and return the local admin. Raises AuthError when it is not good."""
-        said = await self._tickets.take(_KIND, ticket)
+        said = await self._tickets.take(
+            _KIND, ticket, name="this login link", todo="`vertice login` prints a new one, where the server runs."
+        )
         return Identity(LOCAL_ISSUER, Role.admin.value, said["name"] or "Local admin", said["email"], Role.admin)

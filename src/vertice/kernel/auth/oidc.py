@@ -18,15 +18,16 @@ import httpx
 from vertice.kernel.auth import claims
 from vertice.kernel.auth.claims import RoleRules, UnknownKeyError
 from vertice.kernel.auth.model import AuthError, Identity, Scope
-from vertice.kernel.auth.provider import Metadata, Provider, secure_url
+from vertice.kernel.auth.provider import Metadata, Provider, ProviderError, secure_url
 from vertice.kernel.auth.secret import digest, new_secret
 from vertice.kernel.auth.tickets import TicketStore
-from vertice.kernel.errors import InputError, UnfinishedError
+from vertice.kernel.errors import InputError
 from vertice.kernel.text import printable
 
 __all__ = ["Departure", "Oidc", "OidcClient"]
 
 _KIND = "oidc"
+_AGAIN = "Start the login again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class Oidc:
         self._provider = Provider(issuer, clock=clock, client=http)
 
     async def start(self, then: str) -> Departure:
-        """Begin a login that ends at the local path `then`. Raises UnfinishedError when the provider is down."""
+        """Begin a login that ends at the local path `then`. Raises ProviderError when the provider is down."""
         metadata = await self._provider.metadata()
         verifier, nonce, secret = new_secret(), new_secret(), new_secret()
         state = await self._tickets.issue(
@@ -118,7 +119,7 @@ class Oidc:
         Raises AuthError when the answer is not one to a login that this browser began, ForbiddenError when the
         provider gives the person no role.
         """
-        ticket = await self._tickets.take(_KIND, answer.get("state", ""))
+        ticket = await self._tickets.take(_KIND, answer.get("state", ""), name="this login attempt", todo=_AGAIN)
         if not hmac.compare_digest(ticket["browser"], digest(secret)):
             raise _refused("the login was begun in another browser")
         metadata = await self._provider.metadata()
@@ -126,7 +127,7 @@ class Oidc:
         if (named is not None or metadata.says_issuer) and named != self.issuer:
             raise _refused("the answer is not from the provider that was asked")
         if "error" in answer:
-            raise _refused(f"the provider says {printable(answer['error'], limit=100)}")
+            raise _refused(f"the provider refuses the login: {_reason(answer)}")
         if not answer.get("code"):
             raise _refused("the provider sent no code")
         tokens = await self._redeem(metadata, answer["code"], ticket["verifier"])
@@ -145,7 +146,7 @@ class Oidc:
         """Return where the person can end their session at the provider as well, "" where it offers none."""
         try:
             metadata = await self._provider.metadata()
-        except UnfinishedError:
+        except ProviderError:
             return ""
         if not metadata.end_session_endpoint:
             return ""
@@ -171,7 +172,7 @@ class Oidc:
                 form["client_secret"] = secret
         status, tokens = await self._provider.post_form(metadata.token_endpoint, form, basic=basic)
         if tokens.get("error") == "invalid_client":
-            raise UnfinishedError(
+            raise ProviderError(
                 "the login provider does not accept our client id and secret",
                 where=self.issuer,
                 todo="Correct the client's settings.",
@@ -208,4 +209,11 @@ def _text(answer: Mapping[str, Any], name: str) -> str:
 
 
 def _refused(why: str) -> AuthError:
-    return AuthError(why, where="login", todo="Start the login again.")
+    return AuthError(why, where="login", todo=_AGAIN)
+
+
+def _reason(answer: Mapping[str, str]) -> str:
+    """Return the error of an authorization (RFC 6749 §4.1.2.1): its code, and what the provider says of it."""
+    described = answer.get("error_description", "")
+    more = f" ({printable(described, limit=200)})" if described else ""
+    return f"{printable(answer['error'], limit=100)}{more}"

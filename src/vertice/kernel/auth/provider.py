@@ -17,11 +17,17 @@ from vertice.kernel.auth.kept import Kept
 from vertice.kernel.errors import InputError, UnfinishedError
 from vertice.kernel.text import printable
 
-__all__ = ["Metadata", "Provider", "is_loopback", "secure_url"]
+__all__ = ["Metadata", "Provider", "ProviderError", "is_loopback", "secure_url"]
 
 _TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 _WHOLE_SECONDS = 15.0
 _MAX_BYTES = 1024 * 1024
+
+
+class ProviderError(UnfinishedError):
+    """Catch me when the provider does not answer, or not in the way that we were set up for."""
+
+    code = "provider-unavailable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +77,7 @@ class Provider:
         self._keys = Kept[KeySet](self._fetch_keys, clock)
 
     async def metadata(self) -> Metadata:
-        """Return the discovery document. Raises UnfinishedError when the provider cannot be reached."""
+        """Return the discovery document. Raises ProviderError when the provider cannot be reached."""
         return await self._metadata.get()
 
     async def keys(self, *, instead_of: KeySet | None = None) -> KeySet:
@@ -82,7 +88,7 @@ class Provider:
         return await self._keys.get(instead_of=instead_of)
 
     async def get_json(self, url: str, headers: Mapping[str, str]) -> dict[str, Any]:
-        """Return the JSON object at `url`. Raises UnfinishedError for anything else."""
+        """Return the JSON object at `url`. Raises ProviderError for anything else."""
         status, document = await self._ask("GET", url, headers=headers)
         if status != httpx.codes.OK:
             raise _unfinished(f"answers {status}", url)
@@ -102,7 +108,7 @@ class Provider:
         url = self.issuer.rstrip("/") + "/.well-known/openid-configuration"
         said = await self.get_json(url, {})
         if said.get("issuer") != self.issuer:
-            raise UnfinishedError(
+            raise ProviderError(
                 f"the provider calls itself {printable(str(said.get('issuer')), limit=200)}",
                 where=self.issuer,
                 todo="Name the issuer exactly as the provider does.",
@@ -124,7 +130,7 @@ class Provider:
         try:
             return key_set(document)
         except InputError as error:
-            raise UnfinishedError(error.what, where=metadata.jwks_uri, todo=error.todo) from error
+            raise ProviderError(error.what, where=metadata.jwks_uri, todo=error.todo) from error
 
     async def _ask(self, method: str, url: str, **options: Any) -> tuple[int, dict[str, Any]]:
         try:
@@ -154,13 +160,13 @@ def _endpoint(said: Mapping[str, Any], name: str, *, needed: bool = True) -> str
     if url == "" and not needed:
         return ""
     if not isinstance(url, str) or not secure_url(url):
-        raise UnfinishedError(
+        raise ProviderError(
             f"the provider names no https URL as {name}", where="openid-configuration", todo="Ask its operator."
         )
     return url
 
 
-def _unfinished(what: str, url: str) -> UnfinishedError:
-    return UnfinishedError(
+def _unfinished(what: str, url: str) -> ProviderError:
+    return ProviderError(
         f"the login provider {what}", where=printable(url, limit=200), todo="Try it again in a minute."
     )

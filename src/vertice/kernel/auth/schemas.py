@@ -28,7 +28,7 @@ __all__ = [
 class Who(BaseModel):
     """Who is logged in."""
 
-    id: str
+    id: str = Field(description="`issuer|subject`; for an API token that of the person who made it.")
     name: str
     email: str
     role: Role
@@ -71,22 +71,22 @@ class NewToken(BaseModel):
     name: str = Field(min_length=1, max_length=100, description="What uses it.")
     role: Role = Field(description="At most your own.")
     scopes: list[Scope] = Field(min_length=1, max_length=len(Scope))
-    days: int = Field(default=90, strict=True, ge=1, le=MAX_LIFETIME.days, description="How long it is good.")
+    days: int = Field(default=90, strict=True, ge=1, le=MAX_LIFETIME.days, description="How many days it is good.")
 
 
 class Token(BaseModel):
     """An API token."""
 
-    id: UUID
-    name: str
+    id: UUID = Field(description="What it is revoked by.")
+    name: str = Field(description="What uses it.")
     role: Role
     scopes: list[Scope]
-    owner: str
+    owner: str = Field(description="Id of the login that made it.")
     owner_name: str
     created_at: datetime
-    expires_at: datetime | None
-    used_at: datetime | None = Field(description="To the minute.")
-    revoked_at: datetime | None
+    expires_at: datetime | None = Field(description="Null: never.")
+    used_at: datetime | None = Field(description="The last time, to the minute; null: never.")
+    revoked_at: datetime | None = Field(description="Null: it was not.")
 
 
 class TokenWithSecret(Token):

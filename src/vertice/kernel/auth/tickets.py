@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from vertice.kernel.auth.model import AuthError
 from vertice.kernel.auth.secret import digest, new_secret
@@ -39,8 +40,12 @@ class TicketStore:
             )
         return ticket
 
-    async def take(self, kind: str, ticket: str) -> dict[str, str]:
-        """Use the ticket up and return its data. Raises AuthError when it is unknown, used or too old."""
+    async def take(self, kind: str, ticket: str, *, name: str, todo: str) -> dict[str, str]:
+        """Use the ticket up and return its data.
+
+        Raises AuthError when it is unknown, used or too old; `name` is what people call it (`this login link`), and
+        `todo` what they do then.
+        """
         now = self._clock()
         taken = (
             update(LoginTokenRow)
@@ -55,11 +60,18 @@ class TicketStore:
         )
         async with self._database.write() as session:
             data = (await session.execute(taken)).scalar_one_or_none()
-        if data is None:
-            raise AuthError(
-                "this login link or step was used already, is too old, or never was",
-                where="login",
-                todo="Start the login again.",
-            )
+            if data is None:
+                raise AuthError(f"{name} {await _fault(session, kind, ticket)}", where="login", todo=todo)
         found: dict[str, str] = json.loads(data)
         return found
+
+
+async def _fault(session: AsyncSession, kind: str, ticket: str) -> str:
+    """Say why a ticket could not be taken. Only who holds it can ask, so that nothing is told to who guesses."""
+    wanted = select(LoginTokenRow.used_at).where(LoginTokenRow.token_hash == digest(ticket), LoginTokenRow.kind == kind)
+    found = (await session.execute(wanted)).one_or_none()
+    if found is None:
+        return "is not known here: it is not complete, or long out of date"
+    if found.used_at is not None:
+        return "was used already"
+    return f"is too old: it is good for {TICKET_LIFETIME.seconds // 60} minutes"

@@ -19,6 +19,7 @@ from faststream.message import StreamMessage
 from faststream.middlewares import AckPolicy
 from faststream.rabbit import RabbitBroker, RabbitRouter
 
+from vertice.kernel import tracing
 from vertice.kernel.bus.backoff import pause
 from vertice.kernel.bus.cloudevents import CloudEvent, read
 from vertice.kernel.bus.dead_letter import bury
@@ -28,6 +29,7 @@ from vertice.kernel.bus.rabbit import GRACE_SECONDS, Address, explained, new_bro
 from vertice.kernel.bus.topology import Queue, Topology, declare
 from vertice.kernel.errors import UnfinishedError
 from vertice.kernel.logging import get_logger
+from vertice.kernel.origin import Origin
 from vertice.kernel.text import printable
 
 __all__ = ["Consumer", "subscribe"]
@@ -106,7 +108,8 @@ def subscribe(
         return read(kind, message.body, limit=queue.message_bytes)
 
     async def take(event: CloudEvent) -> None:
-        await taken(event)
+        with tracing.continued(event.traceparent or ""), tracing.span("take", queue=queue.name, message=event.id):
+            await taken(event)
 
     take.__annotations__["event"] = kind  # what the AsyncAPI document shows
     take.__doc__ = kind.__doc__
@@ -145,6 +148,10 @@ class _Settling(BaseMiddleware):
         self, call_next: Callable[[StreamMessage[Any]], Awaitable[Any]], msg: StreamMessage[Any]
     ) -> None:
         """Take the message, again and again while it cannot be taken, and settle it."""
+        with Origin(correlation_id=msg.correlation_id or "").continued():
+            await self._settle(call_next, msg)
+
+    async def _settle(self, call_next: Callable[[StreamMessage[Any]], Awaitable[Any]], msg: StreamMessage[Any]) -> None:
         try:
             why = await self._taken(call_next, msg)
             if why:

@@ -7,7 +7,8 @@
 is refused for good. UnfinishedError means that it may be taken later (the database is away).
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Generic
@@ -23,7 +24,7 @@ from vertice.kernel.bus.topology import Queue
 from vertice.kernel.database import Database, WriteSession
 from vertice.kernel.errors import InputError, UnfinishedError
 
-__all__ = ["Inbox", "Subscription"]
+__all__ = ["Inbox", "Subscription", "forget"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class Subscription(Generic[Event]):
     queue: Queue
     kind: type[Event]
     handle: Callable[[WriteSession, Event], Awaitable[None]]
+    check: Callable[[Event], Awaitable[None]] | None = None
+    """Looks at a message before the transaction begins: for what takes long. It raises as `handle` does."""
 
 
 def _now() -> datetime:
@@ -52,6 +55,11 @@ class Inbox:
         Raises MessageRefusedError when it is at fault, UnfinishedError when it may be taken later.
         """
         try:
+            if subscription.check is not None:
+                if await self._taken(event):
+                    return False
+                with _refusing():
+                    await subscription.check(event)
             async with self._database.write() as session:
                 if not await self._first_time(session, event):
                     return False
@@ -74,10 +82,9 @@ class Inbox:
 
         return take
 
-    async def forget(self, before: datetime) -> None:
-        """Delete the notes that are older than `before`: such a message would take effect again."""
-        async with self._database.write() as session:
-            await session.execute(delete(InboxRow).where(InboxRow.at < before))
+    async def _taken(self, event: Event) -> bool:
+        async with self._database.read() as session:
+            return await session.get(InboxRow, (event.source, event.id)) is not None
 
     async def _first_time(self, session: WriteSession, event: Event) -> bool:
         insert = (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert
@@ -86,9 +93,20 @@ class Inbox:
         return done.first() is not None
 
 
+async def forget(session: WriteSession, before: datetime) -> None:
+    """Delete the notes that are older than `before`: such a message would take effect again."""
+    await session.execute(delete(InboxRow).where(InboxRow.at < before))
+
+
 async def _handled(subscription: Subscription[Event], session: WriteSession, event: Event) -> None:
-    try:
+    with _refusing():
         await subscription.handle(session, event)
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
     except InputError as error:
         raise MessageRefusedError(error.what, where=error.where, todo=error.todo) from error
 

@@ -60,8 +60,7 @@ class Listener:
 
     def note(self, text: str) -> None:
         """Put something of the reader's own behind the events that are in the queue."""
-        if not self.overflowed:
-            self._queue.put_nowait(text)
+        self._put(text)
 
     def clear(self) -> None:
         """Forget what was not taken yet."""
@@ -71,14 +70,17 @@ class Listener:
 
     def offer(self, event: Event) -> None:
         """Put the event into the queue, unless it is not for this listener or was put there before."""
-        if self.overflowed or event.seq <= self.seen.get(event.channel, event.seq):
+        if event.seq <= self.seen.get(event.channel, event.seq):
             return
-        if self._queue.qsize() >= _BACKLOG - 1:
-            self.overflowed = True
-            self._queue.put_nowait(None)
+        self._put(event)
+        if not self.overflowed:
+            self.seen[event.channel] = event.seq
+
+    def _put(self, entry: Event | str) -> None:
+        if self.overflowed:
             return
-        self._queue.put_nowait(event)
-        self.seen[event.channel] = event.seq
+        self.overflowed = self._queue.qsize() >= _BACKLOG - 1
+        self._queue.put_nowait(None if self.overflowed else entry)
 
 
 class Live:

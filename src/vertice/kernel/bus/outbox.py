@@ -4,6 +4,7 @@ A row waits until it was sent. One that cannot be sent is parked after `ATTEMPTS
 behind it go on; `release` lets it try again.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,7 @@ from vertice.kernel.bus.message import Message
 from vertice.kernel.bus.tables import OutboxRow
 from vertice.kernel.codec import canonical
 from vertice.kernel.database import ReadSession, WriteSession
+from vertice.kernel.origin import here
 from vertice.kernel.text import printable
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "Standing",
     "Waiting",
     "forget",
+    "forget_parked",
     "not_sent",
     "parked",
     "post",
@@ -76,12 +79,13 @@ def post(
     subject: str,
     data: Mapping[str, Any],
     at: datetime,
-    traceparent: str = "",
-    correlation_id: str = "",
 ) -> str:
-    """Leave a message for `destination` (a queue) in the caller's transaction; return its id."""
+    """Leave a message for `destination` (a queue) in the caller's transaction; return its id.
+
+    It carries the trace and the id of the request that it is left for (`origin.here`).
+    """
     message_id = str(uuid4())
-    columns = _columns(message_id, destination, kind, subject, data, at, traceparent, correlation_id)
+    columns = _columns(message_id, destination, kind, subject, data, at)
     session.add(OutboxRow(**columns))
     session.info[POSTED] = True
     return message_id
@@ -96,8 +100,6 @@ async def post_once(
     subject: str,
     data: Mapping[str, Any],
     at: datetime,
-    traceparent: str = "",
-    correlation_id: str = "",
 ) -> str:
     """Leave a message as `post` does, unless one of that `name` was left before; return its id.
 
@@ -105,7 +107,7 @@ async def post_once(
     after.
     """
     message_id = str(uuid5(NAMESPACE_URL, f"vertice:{destination}:{kind}:{name}"))
-    columns = _columns(message_id, destination, kind, subject, data, at, traceparent, correlation_id)
+    columns = _columns(message_id, destination, kind, subject, data, at)
     insert = (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert
     await session.execute(insert(OutboxRow).values(columns).on_conflict_do_nothing())
     session.info[POSTED] = True
@@ -176,27 +178,27 @@ async def forget(session: WriteSession, before: datetime) -> None:
     await session.execute(delete(OutboxRow).where(OutboxRow.sent_at < before))
 
 
+async def forget_parked(session: WriteSession, before: datetime) -> Mapping[str, int]:
+    """Delete the parked messages that were left before then; return how many of each destination."""
+    gone = delete(OutboxRow).where(_PARKED, OutboxRow.at < before).returning(OutboxRow.destination)
+    return Counter((await session.scalars(gone)).all())
+
+
 _PARKED = OutboxRow.sent_at.is_(None) & (OutboxRow.attempts >= ATTEMPTS)
 
 
 def _columns(
-    message_id: str,
-    destination: str,
-    kind: str,
-    subject: str,
-    data: Mapping[str, Any],
-    at: datetime,
-    traceparent: str,
-    correlation_id: str,
+    message_id: str, destination: str, kind: str, subject: str, data: Mapping[str, Any], at: datetime
 ) -> dict[str, Any]:
+    origin = here()
     return {
         "id": message_id,
         "destination": destination,
         "type": kind,
         "subject": subject[:200],
         "data": canonical(data).decode(),
-        "traceparent": traceparent,
-        "correlation_id": correlation_id,
+        "traceparent": origin.traceparent,
+        "correlation_id": origin.correlation_id,
         "at": at,
         "sent_at": None,
         "attempts": 0,

@@ -20,7 +20,7 @@ from aio_pika.exceptions import (
 from faststream.rabbit import Channel, RabbitBroker
 
 from vertice.kernel.bus.cloudevents import CONTENT_TYPE, write
-from vertice.kernel.bus.message import Message, MessageRefusedError
+from vertice.kernel.bus.message import Message, MessageRefusedError, UnclaimedError
 from vertice.kernel.bus.topology import Topology, declare
 from vertice.kernel.errors import InputError, UnfinishedError, VerticeError
 from vertice.kernel.text import printable
@@ -151,12 +151,12 @@ class RabbitPublisher:
     async def publish(self, message: Message) -> None:
         """Return when RabbitMQ has confirmed the message: it is on disk.
 
-        Raises MessageRefusedError for a queue that is not ours or a message that is too large, UnfinishedError when
-        RabbitMQ cannot be reached or the queue is full.
+        Raises UnclaimedError for a queue that is not ours, MessageRefusedError for a message that is too large,
+        UnfinishedError when RabbitMQ cannot be reached or the queue is full.
         """
         queue = self._topology.queue(message.destination)
         if queue is None:
-            raise MessageRefusedError("there is no such queue", where=message.destination)
+            raise UnclaimedError("there is no such queue", where=message.destination)
         body = write(message)
         if len(body) > queue.message_bytes:
             raise MessageRefusedError(

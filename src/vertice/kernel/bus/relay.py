@@ -7,7 +7,8 @@
     await task
 
 Each message arrives at least once, with the same id each time, and those of one destination arrive in their order. A
-destination that takes nothing holds up itself alone. On PostgreSQL several processes may run relays: one of them has
+destination that takes nothing holds up itself alone. What nobody takes here waits for a process that does, for thirty
+days, and is parked then. On PostgreSQL several processes may run relays: one of them has
 the turn, the others stand by. On SQLite there is one, in the process that serves.
 """
 
@@ -23,17 +24,19 @@ from sqlalchemy.orm import Session
 
 from vertice.kernel.bus import outbox
 from vertice.kernel.bus.backoff import pause
-from vertice.kernel.bus.message import Broker, MessageRefusedError
+from vertice.kernel.bus.message import Broker, MessageRefusedError, UnclaimedError
 from vertice.kernel.bus.outbox import POSTED, Waiting
 from vertice.kernel.database import Database, ReadSession
 from vertice.kernel.errors import UnfinishedError
 from vertice.kernel.logging import get_logger
+from vertice.kernel.origin import Origin
 from vertice.kernel.text import printable
 
 __all__ = ["Relay"]
 
 _TURN = int.from_bytes(hashlib.sha256(b"vertice.outbox").digest()[:8], signed=True)
 """Key of PostgreSQL's advisory lock."""
+_LOOK_SECONDS = 3600.0
 
 
 @dataclass(slots=True)
@@ -69,7 +72,7 @@ class Relay:
         clock: Callable[[], datetime] = _now,
         poll: float = 0.5,
         batch: int = 100,
-        keep: timedelta = timedelta(days=7),
+        patience: timedelta = timedelta(days=30),
     ) -> None:
         self._database = database
         self._broker = broker
@@ -77,11 +80,10 @@ class Relay:
         self._clock = clock
         self._poll = poll
         self._batch = batch
-        self._keep = keep
+        self._patience = patience
         self._awake = asyncio.Event()
         self._stopping = False
         self._held: dict[str, _Held] = {}
-        self._tidied: datetime | None = None
 
     def wake(self) -> None:
         """Look now instead of at the next poll."""
@@ -102,7 +104,6 @@ class Relay:
                 try:
                     if await self.round():
                         rest = 0
-                    await self._tidy()
                     failures = 0
                 except Exception as error:  # noqa: BLE001 -- nothing may end the relay: what waits would wait for ever
                     failures += 1
@@ -134,11 +135,18 @@ class Relay:
         for one in ones:
             if self._stopping:
                 return
+            origin = Origin(one.message.traceparent, one.message.correlation_id)
             try:
-                await self._broker.publish(one.message)
+                with origin.continued():
+                    await self._broker.publish(one.message)
             except MessageRefusedError as error:
-                done.failed.append((one.seq, str(error), True))
-                get_logger(__name__).error("message parked", destination=destination, id=one.message.id, why=str(error))
+                self._park(one, str(error), done)
+            except UnclaimedError as error:
+                if self._clock() - one.message.at > self._patience:
+                    self._park(one, str(error), done)
+                    continue
+                self._leave(destination)
+                return
             except UnfinishedError as error:
                 self._hold(destination, str(error))
                 return
@@ -150,6 +158,23 @@ class Relay:
             else:
                 done.sent.append(one.seq)
                 self._held.pop(destination, None)
+
+    def _park(self, one: Waiting, why: str, done: _Round) -> None:
+        done.failed.append((one.seq, why, True))
+        known = one.message
+        get_logger(__name__).error(
+            "message parked",
+            destination=known.destination,
+            id=known.id,
+            why=why,
+            **({"correlation_id": known.correlation_id} if known.correlation_id else {}),
+        )
+
+    def _leave(self, destination: str) -> None:
+        """Leave a destination to the processes that take its messages; look now and then whether they grow old."""
+        if destination not in self._held:
+            get_logger(__name__).info("messages left to other processes", destination=destination)
+        self._held[destination] = _Held(1, asyncio.get_running_loop().time() + _LOOK_SECONDS)
 
     def _hold(self, destination: str, why: str) -> None:
         known = self._held.get(destination)
@@ -169,13 +194,6 @@ class Relay:
                 await outbox.sent(session, done.sent, self._clock())
             for seq, why, final in done.failed:
                 await outbox.not_sent(session, seq, why, final=final)
-
-    async def _tidy(self) -> None:
-        now = self._clock()
-        if self._tidied is None or now - self._tidied > timedelta(hours=1):
-            self._tidied = now
-            async with self._database.write() as session:
-                await outbox.forget(session, now - self._keep)
 
     async def _sleep(self, seconds: float) -> None:
         try:

@@ -1,9 +1,10 @@
 """The health endpoints. No login: they say nothing that a stranger could use, and probes have none."""
 
-from typing import Any, Literal
+from datetime import datetime
+from typing import Any
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from vertice.kernel.health.model import Level, Report
 from vertice.kernel.health.monitor import Health, Readiness
@@ -13,41 +14,40 @@ __all__ = ["AliveBody", "ComponentBody", "ComponentsBody", "HealthBody", "ReadyB
 
 _UNAVAILABLE = 503
 _NOT_WELL = (Level.unhealthy, Level.unknown)
-_Level = Literal["healthy", "degraded", "unhealthy", "unknown"]
 
 
 class ComponentBody(BaseModel):
     """The state of one part."""
 
-    status: _Level
-    details: dict[str, Any]
+    status: Level
+    details: dict[str, Any] = Field(description="`message`, `latency_ms` (milliseconds), and what else the part tells.")
 
 
 class ComponentsBody(BaseModel):
     """The state of every part."""
 
-    components: dict[str, ComponentBody]
+    components: dict[str, ComponentBody] = Field(description="By name.")
 
 
 class AliveBody(BaseModel):
     """The state of the process."""
 
-    status: _Level
-    version: str
-    timestamp: str
+    status: Level
+    version: str = Field(description="Of the program.")
+    timestamp: datetime
 
 
 class HealthBody(AliveBody):
     """The state of the service and of every part."""
 
-    components: dict[str, ComponentBody]
+    components: dict[str, ComponentBody] = Field(description="By name.")
 
 
 class ReadyBody(HealthBody):
     """Whether requests may be sent to this process, and the parts that it does not work without."""
 
     ready: bool
-    reason: str
+    reason: str = Field(description="Why not: `starting`, `draining`, or the parts that do not work.")
 
 
 def router(health: Health, readiness: Readiness, *, prefix: str = "", components: bool = True) -> APIRouter:

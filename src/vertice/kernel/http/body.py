@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import re
 from itertools import accumulate
+from urllib.parse import unquote_to_bytes
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -48,7 +49,8 @@ def flaw(body: bytes, *, depth: int) -> str:
 class BodyMiddleware:
     """Stops reading a body at `limit` bytes (413) or after `seconds` (408), and refuses JSON with a flaw (400).
 
-    A JSON body is read here as a whole; any other goes on as it comes. A path or query with U+0000 is refused as well.
+    A JSON body is read here as a whole; any other goes on as it comes. A path or query with U+0000, or that is not
+    UTF-8, is refused as well.
     """
 
     def __init__(self, app: ASGIApp, *, limit: int = 1024 * 1024, depth: int = 32, seconds: float = 30.0) -> None:
@@ -62,8 +64,8 @@ class BodyMiddleware:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
-            await refuse(problem(400, "the address holds the character U+0000"), scope, receive, send)
+        if why := _address_flaw(scope):
+            await refuse(problem(400, why), scope, receive, send)
             return
         length, chunked, json = _announced(scope)
         if scope["type"] == "websocket" or not (length or chunked):
@@ -118,6 +120,20 @@ class BodyMiddleware:
 
     def _what(self) -> str:
         return f"the body is larger than {self._limit:,} bytes"
+
+
+def _address_flaw(scope: Scope) -> str:
+    """Return why path and query are no text that we take, "" when they are one."""
+    query: bytes = scope["query_string"]
+    if "\0" in scope["path"] or b"%00" in query:
+        return "the address holds the character U+0000"
+    try:
+        for part in (scope.get("raw_path") or b"", query):
+            if b"%" in part:
+                unquote_to_bytes(part).decode()
+    except UnicodeDecodeError:
+        return "the address is not UTF-8"
+    return ""
 
 
 def _announced(scope: Scope) -> tuple[int, bool, bool]:

@@ -1,6 +1,6 @@
 """Every error of an app becomes a problem document, whatever raised it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -13,7 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from vertice.kernel.errors import VerticeError
-from vertice.kernel.http.problem import HttpError, Problem, problem, refuse, without_folders
+from vertice.kernel.http.openapi import amend
+from vertice.kernel.http.problem import PAGE, HttpError, Problem, problem, refuse, without_folders
 from vertice.kernel.http.route import methods_of
 from vertice.kernel.logging import get_logger
 from vertice.kernel.text import printable
@@ -25,17 +26,26 @@ _UNEXPECTED_TODO = "Try again; if it stays, give the operators this problem's in
 _DETAILS = {404: "there is nothing at this address", 405: "this address does not take this method"}
 _NOT_VALID = "the request holds values that cannot be used"
 _MAX_LOC = 16
+_NO_JSON = "Send JSON, with Content-Type: application/json"
 _NOT_ALLOWED = "This value is not allowed here"
 _TELLING = 4
 """Characters from which on a text that was given must not stand in a message."""
 
 
-def install(app: FastAPI, *, hide: Callable[[str], str] = without_folders) -> None:
+def install(
+    app: FastAPI,
+    *,
+    hide: Callable[[str], str] = without_folders,
+    page: Callable[[Scope, Mapping[str, Any]], Response | None] | None = None,
+) -> None:
     """Answer every error of `app` with a problem document, and describe it so in the OpenAPI document.
 
     Call it before any middleware is added, so that the others see its answers. `hide` takes out of an error's texts
-    what a client must not learn. Of an error with a status of 500 or more only the status and code are told, the rest
-    is logged, unless it is an HttpError.
+    what a client must not learn. `page` shows a problem to a person: it gets the request's scope and the document, and
+    returns None for an address that people have no business at; whoever does not prefer HTML gets the document.
+
+    Of an error with a status of 500 or more only the status and code are told, the rest is logged, unless it is an
+    HttpError.
     """
 
     async def handle(connection: Any, error: Exception) -> Any:  # Starlette gives a Request or a WebSocket
@@ -50,11 +60,12 @@ def install(app: FastAPI, *, hide: Callable[[str], str] = without_folders) -> No
             await connection.close(1008 if answer.status_code < 500 else 1011)
         return None
 
+    setattr(app.state, PAGE, page)
     for kind in (VerticeError, HTTPException, RequestValidationError, WebSocketRequestValidationError):
         app.add_exception_handler(kind, handle)
     app.add_exception_handler(Exception, handle)  # raised by a middleware: the last resort
     app.add_middleware(_CatchAll, hide=hide)
-    _document(app)
+    amend(app, _describe)
 
 
 class _CatchAll:
@@ -147,24 +158,13 @@ def _loc(parts: Sequence[str | int]) -> list[str | int]:
 
 def _msg(error: Any) -> str:
     given = error["input"]
+    if isinstance(given, bytes):  # nobody read it: its Content-Type says that it is something else
+        return _NO_JSON
     echoed = isinstance(given, str) and len(given) >= _TELLING and given in error["msg"]
     # Pydantic's own messages do not repeat what was given, but for this one.
     if echoed or error["type"] == "union_tag_invalid":
         return _NOT_ALLOWED
     return printable(error["msg"].removeprefix("Value error, "), limit=300)
-
-
-def _document(app: FastAPI) -> None:
-    original = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        known = app.openapi_schema is not None
-        document = original()
-        if not known:
-            _describe(document)
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
 
 
 def _describe(document: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from functools import lru_cache
 from typing import Annotated, Any, Generic, TypeVar
 from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
@@ -59,7 +60,12 @@ async def page_request(
 
 def next_link(request: Request, cursor: str) -> str:
     """Return the `Link` header of the next page, relative to the request's own address."""
-    kept = [pair for pair in parse_qsl(request.url.query, keep_blank_values=True) if pair[0] != "cursor"]
+    return _next_link(request.scope["query_string"], cursor)
+
+
+@lru_cache(maxsize=256)
+def _next_link(query: bytes, cursor: str) -> str:
+    kept = [pair for pair in parse_qsl(query.decode("latin-1"), keep_blank_values=True) if pair[0] != "cursor"]
     return f'<?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'
 
 
@@ -177,8 +183,7 @@ class Sort:
 
     def cursor(self, values: Sequence[Any]) -> str:
         """Return the cursor of the page after the row with these values of the keys."""
-        text = canonical({"k": [_plain(value) for value in values], "s": self.name})
-        return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
+        return _cursor(self.name, *values)
 
     def values(self, cursor: str) -> tuple[Any, ...]:
         """Return the values of the keys that `cursor` holds; raise InputError when it is not one of this order."""
@@ -197,6 +202,12 @@ class Sort:
         if not same:
             raise _no_cursor()
         return found
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _cursor(name: str, *values: Any) -> str:
+    text = canonical({"k": [_plain(value) for value in values], "s": name})
+    return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
 
 
 def _no_cursor() -> InputError:

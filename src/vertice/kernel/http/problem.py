@@ -10,15 +10,18 @@ from starlette.types import Receive, Scope, Send
 
 from vertice.kernel.codec import canonical
 from vertice.kernel.errors import InputError
+from vertice.kernel.http.accept import prefers_html
+from vertice.kernel.http.kinds import code_of, title_of, type_of
 from vertice.kernel.http.request_id import current_request_id
 from vertice.kernel.text import printable
 
 __all__ = [
     "MEDIA_TYPE",
+    "PAGE",
     "FieldProblem",
     "HttpError",
     "Problem",
-    "code_of",
+    "ProblemResponse",
     "problem",
     "refuse",
     "responses",
@@ -27,29 +30,8 @@ __all__ = [
 
 MEDIA_TYPE = "application/problem+json"
 
-_CODES = {
-    400: "bad-request",
-    401: "unauthorized",
-    403: "forbidden",
-    404: "not-found",
-    405: "method-not-allowed",
-    406: "not-acceptable",
-    408: "request-timeout",
-    409: "conflict",
-    410: "gone",
-    412: "precondition-failed",
-    413: "content-too-large",
-    414: "uri-too-long",
-    415: "unsupported-media-type",
-    422: "bad-input",
-    428: "precondition-required",
-    429: "too-many-requests",
-    500: "internal-error",
-    502: "bad-gateway",
-    503: "service-unavailable",
-    504: "gateway-timeout",
-}
-"""The codes of statuses that no error of ours stands behind. Not `HTTPStatus.phrase`: Python changes those."""
+PAGE = "problem_page"
+"""Name in an app's state of what makes a page of a problem document: see `handlers.install`."""
 
 _TEXT_LIMIT = 1000
 _MAX_ERRORS = 20
@@ -89,9 +71,25 @@ class HttpError(InputError):
         self.headers = dict(headers or {})
 
 
-def code_of(status: int) -> str:
-    """Return the code of a status that no error of ours stands behind."""
-    return _CODES.get(status, f"http-{status}")
+class ProblemResponse(Response):
+    """A problem document; where the app has a page for it (`handlers.install`), who prefers HTML gets the page."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, document: Mapping[str, Any], *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(canonical(document), status_code=int(document["status"]), headers=headers)
+        self._document = document
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send what the client can show."""
+        page_of = getattr(scope["app"].state, PAGE, None) if scope["type"] == "http" and "app" in scope else None
+        page: Response | None = page_of(scope, self._document) if page_of and prefers_html(scope) else None
+        if page is None:
+            await super().__call__(scope, receive, send)
+            return
+        for name, value in self.headers.items():
+            page.headers.setdefault(name, value)
+        await page(scope, receive, send)
 
 
 def problem(
@@ -111,8 +109,8 @@ def problem(
     """
     code = code or code_of(status)
     document: dict[str, Any] = {
-        "type": f"/problems/{code}",
-        "title": _title(code),
+        "type": type_of(code),
+        "title": title_of(code),
         "status": status,
         "detail": printable(detail, limit=_TEXT_LIMIT),
         "instance": current_request_id(),
@@ -124,7 +122,7 @@ def problem(
     if errors:
         document["errors"] = list(errors[:_MAX_ERRORS])
     document |= more or {}
-    return Response(canonical(document), status_code=status, headers=headers, media_type=MEDIA_TYPE)
+    return ProblemResponse(document, headers=headers)
 
 
 async def refuse(answer: Response, scope: Scope, receive: Receive, send: Send) -> None:
@@ -145,8 +143,4 @@ def without_folders(text: str) -> str:
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the `responses=` of a route or app that answers with these problems; `handlers` adds the schema."""
     schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
-    return {status: {"description": _title(code_of(status)), "content": {MEDIA_TYPE: schema}} for status in statuses}
-
-
-def _title(code: str) -> str:
-    return code.replace("-", " ").capitalize()
+    return {status: {"description": title_of(code_of(status)), "content": {MEDIA_TYPE: schema}} for status in statuses}

@@ -7,6 +7,8 @@ from uuid import uuid4
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
+from vertice.kernel import tracing
+
 __all__ = ["HEADER", "RequestIdMiddleware", "current_request_id"]
 
 HEADER = b"x-request-id"
@@ -23,7 +25,7 @@ def current_request_id() -> str:
 
 
 class RequestIdMiddleware:
-    """Takes the id from X-Request-ID, or makes one, and returns it there. Log lines carry it as `correlation_id`."""
+    """Takes the id from X-Request-ID, or makes one, and returns it there: `correlation_id` on log lines and spans."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -39,6 +41,7 @@ class RequestIdMiddleware:
         # Each request runs in a task of its own, so nothing has to be set back.
         _current.set(request_id)
         bind_contextvars(correlation_id=request_id)
+        tracing.note(correlation_id=request_id)
 
         async def named(message: Message) -> None:
             if message["type"] in _STARTS:

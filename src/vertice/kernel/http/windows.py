@@ -36,7 +36,7 @@ class Rate:
         except ValueError as error:
             raise InputError(
                 f"{printable(text, limit=100)} is not a rate",
-                where=f"rate limit {name}",
+                where=f"RATE_LIMIT_{name.upper()}",
                 todo="Write it as 600/minute or 5 per 10 minutes.",
             ) from error
         return cls(name, found.amount, found.get_expiry())

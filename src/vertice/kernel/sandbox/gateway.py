@@ -122,6 +122,7 @@ class Gateway:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._closed = False
+        self._answers: set[asyncio.Task[None] | None] = set()
         self._lock = threading.Lock()
 
     @property
@@ -187,6 +188,8 @@ class Gateway:
     async def _answer(self, reader: "asyncio.StreamReader", writer: "asyncio.StreamWriter") -> None:
         import asyncio
 
+        # The loop lets go of a client that has sent all it had, and nothing else holds who answers it.
+        self._answers.add(asyncio.current_task())
         try:
             head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _CONNECT_SECONDS)
             method, host, port, forwarded = request_target(head)
@@ -211,6 +214,7 @@ class Gateway:
             # Cancelled by `_accept` alone, which then ends; before 3.12 asyncio logs a handler that ends cancelled.
             writer.transport.abort()
         finally:
+            self._answers.discard(asyncio.current_task())
             writer.close()
 
     async def _connected(self, host: str, port: int) -> "tuple[asyncio.StreamReader, asyncio.StreamWriter]":

@@ -290,7 +290,7 @@ def _constraint(specifier: str) -> str:
     """Return a PEP 440 set in Poetry's order: what bounds from below first; `*` for any version."""
     order = {">=": 0, ">": 0, "~=": 0, "==": 0, "!=": 1, "<": 2, "<=": 2}
     parts = [part.strip() for part in specifier.split(",") if part.strip()]
-    parts.sort(key=lambda part: order.get(re.match(r"[<>=!~]*", part)[0], 1))  # type: ignore[index]
+    parts.sort(key=lambda part: order.get(re.split(r"[^<>=!~]", part, maxsplit=1)[0], 1))
     joined = ",".join(parts)
     return re.sub(r"^==(?=[^,*]+$)", "", joined) or "*"
 

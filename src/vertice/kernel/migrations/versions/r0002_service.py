@@ -151,6 +151,7 @@ def _projects() -> None:
         sa.Column("findings", sa.Integer()),
         sa.Column("detail", sa.Text(), nullable=False),
         sa.Column("traceparent", sa.String(100)),
+        sa.Column("correlation_id", sa.String(200)),
         sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name="fk_scans_project_id"),
     )
     op.create_index("ix_scans_project_id", "scans", ["project_id", "requested_at"])
