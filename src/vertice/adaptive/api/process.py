@@ -40,6 +40,7 @@ from vertice.kernel.bus.rabbit import Address
 from vertice.kernel.bus.redis import CHANNEL, RedisHints
 from vertice.kernel.database import Database, WriteSession
 from vertice.kernel.errors import InputError
+from vertice.kernel.garbage import settle
 from vertice.kernel.health.disk import DiskCheck
 from vertice.kernel.health.interface import Check
 from vertice.kernel.health.model import Limits
@@ -138,6 +139,7 @@ def open_api(settings: ServiceSettings, tasks: Tasks, *, person: tuple[str, str]
             await service.reviews.render()
             running = [live.run(), tell_statistics(database, live, clock)]
             tasks = [asyncio.create_task(one) for one in (*running, *([hints.run()] if hints else []))]
+            settle()
             readiness.started()
             try:
                 yield

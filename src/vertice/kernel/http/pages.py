@@ -19,7 +19,20 @@ from uuid import UUID
 
 from fastapi import Query
 from pydantic import BaseModel, Field
-from sqlalchemy import BigInteger, ColumnElement, Select, TypeDecorator, and_, false, literal, or_, true, tuple_
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    TypeDecorator,
+    and_,
+    false,
+    literal,
+    literal_column,
+    or_,
+    true,
+    tuple_,
+)
 from sqlalchemy.orm import InstrumentedAttribute
 from starlette.requests import Request
 
@@ -148,7 +161,9 @@ class Sort:
         """
         if wanted.cursor:
             query = query.where(self.after(self.values(wanted.cursor)))
-        return query.order_by(*(key.order() for key in self.keys)).limit(wanted.limit + 1)
+        # A limit that is a parameter has PostgreSQL plan the query anew each time: it cannot know how much is wanted.
+        limit = literal_column(str(int(wanted.limit) + 1), Integer)
+        return query.order_by(*(key.order() for key in self.keys)).limit(limit)
 
     def cut(
         self, rows: Iterable[_T], wanted: PageRequest, values: Callable[[_T], Sequence[Any]] | None = None
