@@ -288,15 +288,13 @@ def listening(_url: str, bearer: str, settings: dict[str, str], *, clients: int 
     print(f"\nListening: {clients:,} WebSocket clients, {events} events, four a second; two processes")
     command = [str(BIN / "vertice"), "serve", "--port", str(port), "--workers", "2"]
     with served(command, settings, port) as pid:
-        done = subprocess.run(
-            [sys.executable, __file__, "--listen", str(port), str(clients), str(events)],
+        sys.stdout.flush()
+        subprocess.run(
+            [sys.executable, "-m", "bench.service", "--listen", str(port), str(clients), str(events)],
             env=os.environ | {"BENCH_TOKEN": bearer},
             cwd=ROOT,
             check=True,
-            capture_output=True,
-            text=True,
         )
-        print(done.stdout, end="")
         memory(pid)
 
 
