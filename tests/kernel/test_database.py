@@ -139,6 +139,36 @@ async def test_writers_that_must_be_alone_wait_for_each_other(database_url):
             assert (await session.execute(text("SELECT seq FROM audit_head"))).scalar_one() == 20
 
 
+async def test_what_is_held_is_held_against_every_process_of_the_database(postgres_url):
+    order: list[str] = []
+
+    async def work(url: str, who: str) -> None:
+        async with Database.open(url) as database, database.exclusive("decision 1"):
+            order.append(who)
+            await asyncio.sleep(0.2)
+            order.append(who)
+
+    await asyncio.gather(work(postgres_url, "one"), work(postgres_url, "two"))
+    assert order in (["one", "one", "two", "two"], ["two", "two", "one", "one"])
+
+
+async def test_who_dies_holds_nothing_any_more(postgres_url):
+    async with Database.open(postgres_url) as one, Database.open(postgres_url) as two:
+        async with one.exclusive("decision 1"):
+            mine = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+            async with two.look() as connection:
+                await connection.execute(text(f"{mine} AND pid <> pg_backend_pid()"))
+            async with asyncio.timeout(10), two.exclusive("decision 1"):
+                pass
+        assert await seq_of(one) == 0
+
+
+async def test_every_letter_has_a_lower_case(database_url):
+    async with Database.open(database_url) as database, database.look() as connection:
+        assert (await connection.execute(text("SELECT lower('ÇA VA, ÉTÉ?')"))).scalar_one() == "ça va, été?"
+        assert (await connection.execute(text("SELECT lower(NULL)"))).scalar_one() is None
+
+
 async def seq_of(database: Database) -> int:
     async with database.read() as session:
         return int((await session.execute(text("SELECT seq FROM audit_head"))).scalar_one())

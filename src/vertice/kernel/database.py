@@ -12,6 +12,7 @@ transaction sees what others commit while it runs: it locks the rows that it rea
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -21,13 +22,14 @@ from typing import Self
 
 from sqlalchemy import Connection, DateTime, TypeDecorator, inspect, text
 from sqlalchemy.engine import URL, Dialect
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import Pool
 
 from vertice.kernel.database_errors import explained, unreachable
 from vertice.kernel.engine import CONNECTIONS, make_engine
-from vertice.kernel.errors import InputError, UnfinishedError
+from vertice.kernel.errors import InputError, UnfinishedError, VerticeError
 from vertice.kernel.migrations import HEAD, VERSION_TABLE
 from vertice.kernel.text import printable
 
@@ -148,6 +150,25 @@ class Database:
                 await self._connect(session)
                 yield session
                 await session.commit()
+
+    @asynccontextmanager
+    async def exclusive(self, name: str) -> AsyncIterator[None]:
+        """Hold `name` for the block against every process of this database, whatever machine it runs on.
+
+        It is free again when the block ends or the connection is lost. On SQLite nothing is held: its processes share
+        a machine, where a lock file does.
+        """
+        if self._engine.dialect.name != "postgresql":
+            yield
+            return
+        async with self.look() as connection:
+            key = {"name": name}
+            await connection.execute(text("SELECT pg_advisory_lock(hashtextextended(:name, 0))"), key)
+            try:
+                yield
+            finally:
+                with contextlib.suppress(DBAPIError, OSError, VerticeError):  # a connection that is lost holds nothing
+                    await connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))"), key)
 
     async def _connect(self, session: AsyncSession) -> None:
         try:

@@ -125,6 +125,8 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     # Python's sqlite3 would open transactions by itself, at other moments than SQLAlchemy believes.
     connection.isolation_level = None
     try:
+        # Its own knows A to Z alone; PostgreSQL's, which is meant, every letter.
+        connection.create_function("lower", 1, _lower, deterministic=True)
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
         cursor.execute("PRAGMA foreign_keys = ON")
@@ -133,6 +135,10 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     except BaseException:
         connection.close()  # the pool does not hold it yet: nobody else would end its thread
         raise
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
 
 
 def _begin_sqlite(connection: Connection) -> None:

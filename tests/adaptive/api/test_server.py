@@ -1,5 +1,6 @@
 """How API processes share a port."""
 
+import asyncio
 import socket
 import sys
 from collections import Counter
@@ -8,9 +9,30 @@ from multiprocessing.reduction import ForkingPickler
 import pytest
 
 from tests.server import free_port
+from vertice.adaptive.api.process import kept_running
 from vertice.adaptive.api.server import serve_many, shared_socket
 from vertice.kernel.errors import UnfinishedError
 from vertice.kernel.settings import load_service
+
+
+async def test_what_is_to_run_always_begins_anew_when_a_fault_stops_it(monkeypatch):
+    monkeypatch.setattr("vertice.adaptive.api.process._PAUSE_SECONDS", 0)
+    begun = asyncio.Event()
+    times = 0
+
+    async def run() -> None:
+        nonlocal times
+        times += 1
+        if times < 3:
+            raise RuntimeError("a fault of ours")
+        begun.set()
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(kept_running("live events", run))
+    async with asyncio.timeout(10):
+        await begun.wait()
+    task.cancel()
+    assert times == 3
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other kernels share a port, but do not spread connections")

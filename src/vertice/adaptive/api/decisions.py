@@ -3,7 +3,7 @@
 import math
 from http import HTTPStatus
 from time import perf_counter
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from vertice.adaptive.api import answers
 from vertice.adaptive.api.access import Deciding, Reading
+from vertice.adaptive.api.conflict import CONFLICT, with_current
 from vertice.adaptive.api.listing import FILTERS, listing
 from vertice.adaptive.api.reviews import CodePath, Matching
 from vertice.adaptive.api.service import Service, reviewer_of
@@ -18,14 +19,14 @@ from vertice.adaptive.execution.carry_out import standing_of
 from vertice.adaptive.execution.interface import NotYetError
 from vertice.adaptive.review import records
 from vertice.adaptive.review.decide import MAX_TEXT, MIN_JUSTIFICATION, ConflictError, Standing
-from vertice.adaptive.review.documents import DecisionDocument, decision_document, review_document
+from vertice.adaptive.review.documents import DecisionDocument, decision_document
 from vertice.adaptive.review.model import Decision, DecisionKind, DecisionRecord, DecisionState, Review
 from vertice.adaptive.review.queue import Order, page
 from vertice.adaptive.review.rules import facts_of, low_risk, permit, proposers_of
 from vertice.kernel.auth.model import Principal
 from vertice.kernel.errors import InputError, VerticeError
 from vertice.kernel.http.pages import Page, PageRequest, page_request
-from vertice.kernel.http.problem import MEDIA_TYPE, problem, responses, without_folders
+from vertice.kernel.http.problem import problem, responses, without_folders
 from vertice.kernel.logging import get_logger
 from vertice.kernel.text import printable
 
@@ -33,21 +34,6 @@ __all__ = ["BulkDecision", "BulkOutcome", "BulkOutcomes", "NewDecision", "decide
 
 _BULK = 200
 """Reviews that one bulk decision may be about."""
-
-_SCHEMAS = "#/components/schemas"
-_CONFLICT: dict[str, Any] = {
-    "description": "Somebody else was faster, or what you saw is not what is there now",
-    "content": {
-        MEDIA_TYPE: {
-            "schema": {
-                "allOf": [
-                    {"$ref": f"{_SCHEMAS}/Problem"},
-                    {"type": "object", "properties": {"current": {"$ref": f"{_SCHEMAS}/ReviewDocument"}}},
-                ]
-            }
-        }
-    },
-}
 
 
 class NewDecision(BaseModel):
@@ -136,7 +122,7 @@ def _add_deciding(routes: APIRouter, service: Service) -> None:
         responses={
             201: answers.sends("ETag", "Location"),
             **responses(401, 403, 404, 422, 428, 503),
-            409: _CONFLICT,
+            409: CONFLICT,
         },
     )
     async def decide_review(code: CodePath, said: NewDecision, principal: Deciding, matching: Matching) -> Response:
@@ -158,15 +144,7 @@ def _add_deciding(routes: APIRouter, service: Service) -> None:
             _check_seen(review, said, matching)
             made = await decide(service, review, decision, principal)
         except ConflictError as conflict:
-            now = await service.reviews.get(review.code)
-            return problem(
-                409,
-                conflict.what,
-                code=conflict.code,
-                where=conflict.where,
-                todo=conflict.todo,
-                more={"current": review_document(now)},
-            )
+            return await with_current(service, review.code, conflict)
         except NotYetError as error:  # of the forge, whose state is no secret to whoever may decide
             return problem(
                 503,
@@ -176,11 +154,10 @@ def _add_deciding(routes: APIRouter, service: Service) -> None:
                 todo=error.todo,
                 headers={"Retry-After": f"{math.ceil(error.seconds)}"} if error.seconds else None,
             )
-        after = await service.reviews.get(review.code)
         return answers.document(
             decision_document(made),
             status=201,
-            version=after.version,
+            version=made.review_version + 1,  # the decision itself counted it up
             headers={"Location": f"/hitl/decisions/{made.id}"},
         )
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,11 +51,15 @@ from vertice.kernel.health.redis import RedisCheck
 from vertice.kernel.health.sqlite import SqliteCheck
 from vertice.kernel.health.workers import WorkersCheck
 from vertice.kernel.http.rate import RateLimiter
+from vertice.kernel.logging import get_logger
 from vertice.kernel.metrics import Metrics
 from vertice.kernel.settings import ServiceSettings
 from vertice.kernel.text import printable
 
-__all__ = ["Api", "open_api"]
+__all__ = ["Api", "kept_running", "open_api"]
+
+_PAUSE_SECONDS = 1.0
+"""Before what was stopped by a fault begins anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +141,9 @@ def open_api(settings: ServiceSettings, tasks: Tasks, *, person: tuple[str, str]
                 stack.push_async_callback(hints.close)
             await service.reviews.adopt_anchor()
             await service.reviews.render()
-            running = [live.run(), tell_statistics(database, live, clock)]
-            tasks = [asyncio.create_task(one) for one in (*running, *([hints.run()] if hints else []))]
+            running = {"live events": live.run, "statistics": lambda: tell_statistics(database, live, clock)}
+            running |= {"hints": hints.run} if hints else {}
+            tasks = [asyncio.create_task(kept_running(name, run)) for name, run in running.items()]
             settle()
             readiness.started()
             try:
@@ -163,6 +168,16 @@ def open_api(settings: ServiceSettings, tasks: Tasks, *, person: tuple[str, str]
         )
     )
     return Api(app, service, authenticator, readiness, local)
+
+
+async def kept_running(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    """Begin anew what ends by a fault of ours: nobody would notice that it is gone."""
+    while True:
+        try:
+            await run()
+        except Exception:  # noqa: BLE001  (whatever it is)
+            get_logger(__name__).exception("stopped by a fault; begins anew", what=name)
+        await asyncio.sleep(_PAUSE_SECONDS)
 
 
 def _now() -> datetime:

@@ -9,15 +9,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from vertice.adaptive.api import answers
 from vertice.adaptive.api.access import Leading, Reading, Writing
+from vertice.adaptive.api.conflict import CONFLICT, with_current
 from vertice.adaptive.api.listing import PARAMETERS, listing
 from vertice.adaptive.api.service import Service, reviewer_of
-from vertice.adaptive.review.decide import MAX_TEXT
+from vertice.adaptive.review.decide import MAX_TEXT, ConflictError
 from vertice.adaptive.review.documents import ReviewDocument, Summary, review_document
 from vertice.adaptive.review.model import Comment, DecisionKind, Review, Reviewer
 from vertice.adaptive.review.queue import page
 from vertice.adaptive.review.rules import NeedsSecond, Refused, facts_of, low_risk, may_decide, proposers_of
 from vertice.kernel.auth import identities
-from vertice.kernel.auth.model import ForbiddenError, Principal, Role
+from vertice.kernel.auth.model import Principal, Role
 from vertice.kernel.errors import InputError
 from vertice.kernel.http.etag import IfMatch, if_match, not_modified
 from vertice.kernel.http.pages import Page
@@ -151,32 +152,30 @@ def _add_one(routes: APIRouter, service: Service) -> None:
 
 
 def _add_assignment(routes: APIRouter, service: Service) -> None:
-    changed = {200: answers.sends("ETag"), **responses(401, 403, 404, 409, 412, 422, 428)}
+    changed = {200: answers.sends("ETag"), **responses(401, 403, 404, 412, 422, 428), 409: CONFLICT}
 
     async def assigned(review: Review, to: Reviewer | None, by: Principal, matching: IfMatch) -> Response:
-        # As it was looked at: whoever was faster may have it by now, whatever If-Match allows.
-        matching.check(review.version)
-        review = await service.reviews.assign(review.code, to, by=reviewer_of(by), expected_version=review.version)
+        try:
+            _refuse_taken(review, by)
+            # As it was looked at: whoever was faster may have it by now, whatever If-Match allows.
+            matching.check(review.version)
+            review = await service.reviews.assign(review.code, to, by=reviewer_of(by), expected_version=review.version)
+        except ConflictError as conflict:
+            return await with_current(service, review.code, conflict)
         return answers.document(review_document(review), version=review.version)
-
-    async def free(code: str, principal: Principal) -> Review:
-        """Return the review, unless it is somebody else's and not a lead's to take from them."""
-        review = await service.reviews.get(code)
-        if review.assignee not in {None, reviewer_of(principal).key} and not principal.role.covers(Role.lead):
-            raise ForbiddenError(
-                f"{review.assignee_name} has it", where=review.code, todo="Ask them to release it, or a lead."
-            )
-        return review
 
     @routes.post("/{code}/claim", response_model=ReviewDocument, responses=changed)
     async def claim_review(code: CodePath, principal: Writing, matching: Matching) -> Response:
-        """Take the review: others see that you look at it. One that somebody else has is a lead's to reassign."""
-        return await assigned(await free(code, principal), reviewer_of(principal), principal, matching)
+        """Take the review: others see that you look at it.
+
+        One that somebody else has is a lead's to take from them: the 409 has it as it is now in `current`.
+        """
+        return await assigned(await service.reviews.get(code), reviewer_of(principal), principal, matching)
 
     @routes.delete("/{code}/claim", response_model=ReviewDocument, responses=changed)
     async def release_review(code: CodePath, principal: Writing, matching: Matching) -> Response:
         """Give the review back."""
-        return await assigned(await free(code, principal), None, principal, matching)
+        return await assigned(await service.reviews.get(code), None, principal, matching)
 
     @routes.put("/{code}/assignee", response_model=ReviewDocument, responses=changed)
     async def assign_review(code: CodePath, to: Assignee, principal: Leading, matching: Matching) -> Response:
@@ -189,6 +188,13 @@ def _add_assignment(routes: APIRouter, service: Service) -> None:
                 "nobody of this id has logged in", where="id", todo="Give the id that `GET /hitl/session` tells them."
             )
         return await assigned(review, Reviewer(name, "", to.id), principal, matching)
+
+
+def _refuse_taken(review: Review, by: Principal) -> None:
+    if review.assignee not in {None, reviewer_of(by).key} and not by.role.covers(Role.lead):
+        raise ConflictError(
+            f"{review.assignee_name} has it", where=review.code, todo="Ask them to release it, or a lead."
+        )
 
 
 def _add_comments(routes: APIRouter, service: Service) -> None:

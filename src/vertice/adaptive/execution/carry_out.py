@@ -79,7 +79,7 @@ async def carry_out_one(
 
     After NotYetError the decision stands, to be tried again; after any other error the review is open again.
     """
-    async with _alone(home, record):
+    async with _alone(home, record), store.exclusive(record.id):
         return await _carry_out_alone(store, record, home, github)
 
 
@@ -117,7 +117,7 @@ def _standing(review: Review, evidence: str | None, head: str | None) -> Standin
 
 @asynccontextmanager
 async def _alone(home: Path, record: DecisionRecord) -> AsyncIterator[None]:
-    """Let one process at a time carry this decision out, so that `resume` does not run into one that is at work."""
+    """Let one process of this home at a time carry the decision out: `resume` does not run into one that is at work."""
     path = home / "locks" / f"decision-{record.id}"
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

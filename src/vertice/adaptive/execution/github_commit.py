@@ -70,7 +70,7 @@ def refuse_moved(api: "Api", tip: str, edits: Iterable[tuple[str, Edit]], target
             raise InputError(
                 f"was changed on {target} since the patch was proven",
                 where=path,
-                todo="Heal it again: it is proven on what is there now.",
+                todo="The next scan proves it on what is there now.",
             )
 
 

@@ -257,7 +257,7 @@ def _refuse_moved(git: Git, tip: str, old: Mapping[str, Entry | None], target: s
             raise InputError(
                 f"was changed on {_short(target)} since the patch was proven",
                 where=path,
-                todo="Run `vertice heal` again: it proves the patch on what is there now.",
+                todo="The next scan, or `vertice heal`, proves it on what is there now.",
             )
 
 
@@ -268,7 +268,7 @@ def _refuse_reverted(repository: Repository, tip: str, proposal: Proposal) -> No
             raise InputError(
                 f"was merged into {_short(proposal.target)} before, and undone again",
                 where=_short(proposal.ref),
-                todo="Run `vertice heal` again: it makes a new patch on what is there now.",
+                todo="The next scan, or `vertice heal`, makes a new patch on what is there now.",
             )
 
 

@@ -146,7 +146,7 @@ def _present(file: Path, edit: Edit, root: Path) -> bytes | None:
         raise InputError(
             "was changed since the patch was proven" if found is not None else "is gone",
             where=str(file),
-            todo="Run `vertice heal` again: it proves the patch on what is there now.",
+            todo="The next scan, or `vertice heal`, proves it on what is there now.",
         )
     return found
 

@@ -187,7 +187,6 @@ async def append(
     values = {name: getattr(draft, name) for name in _FIELDS} | {"hash": _seal(draft)}
     session.add(AuditEntryRow(**values))
     last.seq, last.hash = draft.seq, values["hash"]
-    await session.flush()
     return Head(last.seq, last.hash)
 
 

@@ -44,7 +44,7 @@ _OPEN = {
 }
 """Which decisions a status still allows; a status that is missing here is final."""
 
-_AGAIN = "Run `vertice heal` again and decide on what it shows then."
+_AGAIN = "Scan the project again, or run `vertice heal`, and decide on what it shows then."
 
 UNDECIDED = frozenset(_OPEN)
 """What still waits for a person."""
@@ -185,7 +185,9 @@ def _check_proof(review: Review, decision: Decision) -> None:
 
 def _check_standing(review: Review, standing: Standing) -> None:
     if review.proposal is None:
-        raise ConflictError("there is no patch to merge", where=review.code, todo="Run `vertice heal` again.")
+        raise ConflictError(
+            "there is no patch to merge", where=review.code, todo="Scan the project again, or run `vertice heal`."
+        )
     check_evidence(review, standing)
     if standing.head is None:
         raise ConflictError("its patch is gone", where=review.proposal.ref, todo=_AGAIN)

@@ -30,8 +30,10 @@ async def held(session: WriteSession, code: str, expected_version: int | None) -
     return row, review
 
 
-async def join(session: WriteSession, review: ApvReview, kind: DecisionKind) -> Sequence[HitlDecision]:
-    """End the approvals that waited for this decision: another approval seconds them, anything else overrules them."""
+async def join(session: WriteSession, review: Review, kind: DecisionKind) -> Sequence[HitlDecision]:
+    """End the approvals of a held review that waited for this decision: another one seconds them, else they lapse."""
+    if not any(made.state is DecisionState.waiting for made in review.decisions):
+        return ()
     query = select(HitlDecision).where(HitlDecision.apv_id == review.id, HitlDecision.state == DecisionState.waiting)
     waiting = (await session.scalars(query)).all()
     for row in waiting:
@@ -53,7 +55,7 @@ async def find(session: ReadSession | WriteSession, name: str, *, hold: bool = F
         row = (await session.scalars(query.with_for_update() if hold else query)).first()
     if row is None:
         raise UnknownError(
-            f"there is no review {printable(name, limit=80)}", where="reviews", todo="See `vertice review list`."
+            f"there is no review {printable(name, limit=80)}", where="reviews", todo="See the list of reviews."
         )
     return row
 
@@ -81,8 +83,10 @@ async def load(session: ReadSession | WriteSession, found: Iterable[ApvReview]) 
             select(HitlDecision).where(HitlDecision.apv_id.in_(ids)).order_by(HitlDecision.review_version)
         )
     ).all()
-    codes = (await session.execute(select(ApvReview.id, ApvReview.apv_code).where(ApvReview.id.in_(later)))).all()
-    by_id = {row[0]: row[1] for row in codes}
+    by_id: dict[UUID, str] = {}
+    if later:
+        codes = await session.execute(select(ApvReview.id, ApvReview.apv_code).where(ApvReview.id.in_(later)))
+        by_id = {row[0]: row[1] for row in codes}
     return tuple(
         rows.to_review(
             row,

@@ -5,8 +5,9 @@ async with Database.open(settings.database) as database:
     review = await store.create(new)
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -105,6 +106,10 @@ class ReviewStore:
     ) -> None:
         self._database = database
         self._anchor = Anchor(home, database.url)
+        self._anchoring = asyncio.Lock()
+        self._newest = Head()
+        self._anchored = 0
+        self._begun = False
         self._clock = clock
         self._due_at = due_at
         self._changed = changed
@@ -197,6 +202,10 @@ class ReviewStore:
         async with self._database.read() as session:
             return (await session.scalars(select(WargameRunRow.evidence).where(*mine))).first()
 
+    def exclusive(self, decision_id: UUID) -> AbstractAsyncContextManager[None]:
+        """Hold the decision against every process that shares a PostgreSQL database (`Database.exclusive`)."""
+        return self._database.exclusive(f"decision {decision_id}")
+
     async def record_decision(
         self, code: str, decision: Decision, *, expected_version: int, standing: Standing, permit: Permit = _binds
     ) -> DecisionRecord:
@@ -214,7 +223,7 @@ class ReviewStore:
             action = "decision.recorded" if binds else "decision.waiting"
             joined: Sequence[HitlDecision] = ()
             if binds:
-                joined = await join(change.session, row, decision.kind)
+                joined = await join(change.session, review, decision.kind)
                 row.status = next_status(decision.kind)
             else:
                 made.state = DecisionState.waiting
@@ -363,7 +372,7 @@ class ReviewStore:
         )
         session.add(made)
         row.status = next_status(decision.kind)
-        joined = await join(session, row, DecisionKind.reject)
+        joined = await join(session, review, DecisionKind.reject)
         await change.seal("decision.made_elsewhere", row, made, *joined, decision=decision.kind, detail=detail)
         return rows.to_decision(made)
 
@@ -390,7 +399,7 @@ class ReviewStore:
             report = await check_record(session, anchored)
             head = await last_head(session) if report.ok else None
         if head is not None:
-            self._advance(head)
+            await self._advance(head)
         return report
 
     async def adopt_anchor(self) -> None:
@@ -425,8 +434,10 @@ class ReviewStore:
 
     @asynccontextmanager
     async def _change(self, actor: str = _SYSTEM) -> AsyncIterator[Change]:
-        if await self._empty():
-            self._anchor.begin()
+        if not self._begun:
+            if await self._empty():
+                self._anchor.begin()
+            self._begun = True
         change: Change | None = None
         try:
             async with self._database.write() as session:
@@ -438,14 +449,22 @@ class ReviewStore:
             ) from error
         if change.head is not None:
             self._changed()
-            self._advance(change.head)
+            await self._advance(change.head)
 
-    def _advance(self, head: Head) -> None:
-        try:
-            self._anchor.advance(head)
-        except VerticeError as error:
-            # What it names is committed and the anchor may lag: the next change brings it up.
-            get_logger(__name__).warning("audit anchor not written", why=str(error))
+    async def _advance(self, head: Head) -> None:
+        """Anchor the change; of several at once the last one for all."""
+        self._newest = max(self._newest, head, key=lambda one: one.seq)
+        async with self._anchoring:
+            if self._anchored >= head.seq:
+                return
+            newest = self._newest
+            try:
+                await asyncio.to_thread(self._anchor.advance, newest)
+            except VerticeError as error:
+                # What it names is committed and the anchor may lag: the next change brings it up.
+                get_logger(__name__).warning("audit anchor not written", why=str(error))
+            else:
+                self._anchored = newest.seq
 
     async def _empty(self) -> bool:
         async with self._database.read() as session:
