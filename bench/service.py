@@ -11,7 +11,6 @@ import json
 import os
 import re
 import runpy
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -23,10 +22,10 @@ from uuid import uuid4
 
 import httpx
 import websockets
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 
 from tests.server import free_port
-from tests.servers import Postgres
+from tests.servers import Postgres, Redis
 from vertice.adaptive.advisories.model import Severity
 from vertice.adaptive.review import rows
 from vertice.adaptive.review.documents import FORM, rendered
@@ -39,15 +38,28 @@ from vertice.kernel.database import Database, upgrade
 ROOT = Path(__file__).resolve().parents[1]
 BIN = ROOT / ".venv" / "bin"
 REVIEWS = 100_000
+WAITING = 10
+"""One review in ten waits for a decision."""
 CLIENTS = 100
 SECONDS = 12
+PAUSE = 400
+"""Milliseconds, at most, that a person looks at a page before the next one; the mean is half of it."""
 LUA = """
 local codes = {}
 local n = 0
+local pause = tonumber(os.getenv("BENCH_PAUSE"))
 function init(args)
   for line in io.lines(os.getenv("BENCH_PATHS")) do codes[#codes + 1] = line end
-  math.randomseed(os.time())
-  n = math.random(1, #codes)
+  local body = os.getenv("BENCH_BODY")
+  if body ~= "" then
+    wrk.method = "POST"
+    wrk.body = body
+    wrk.headers["Content-Type"] = "application/json"
+    wrk.headers["If-Match"] = "*"
+  end
+end
+if pause > 0 then
+  function delay() return math.random(0, pause) end
 end
 function request()
   n = n % #codes + 1
@@ -63,7 +75,7 @@ end
 
 
 async def seed(url: str, count: int) -> None:
-    """Fill the queue: one in fifty waits, the others are decided long ago."""
+    """Fill the queue: one in ten waits, the others are decided long ago."""
     samples = runpy.run_path(str(ROOT / "tests" / "adaptive" / "review" / "samples.py"))
     await upgrade(url)
     now = datetime.now(UTC)
@@ -91,7 +103,7 @@ async def seed(url: str, count: int) -> None:
                         "severity": severity,
                         "package_name": f"package-{number % 500}",
                         "project_name": projects[number % 40],
-                        "status": "pending" if number % 50 == 0 else "approved",
+                        "status": "pending" if number % WAITING == 0 else "approved",
                         "priority": number % 10 + 1,
                         "created_at": at,
                         "updated_at": at,
@@ -120,6 +132,15 @@ async def seed(url: str, count: int) -> None:
                 await session.execute(insert(ApvReview), reviews)
                 await session.execute(insert(ReviewApv), apvs)
     subprocess.run(["psql", url.replace("+asyncpg", ""), "-qc", "VACUUM ANALYZE"], check=True)
+
+
+def prepare_work(settings: dict[str, str]) -> None:
+    """Have a worker been here once: it makes the tables of the queues."""
+    with tempfile.TemporaryFile("w+") as log:
+        worker = subprocess.Popen([str(BIN / "vertice"), "worker"], env=os.environ | settings, stdout=log, stderr=log)
+        time.sleep(15)
+        worker.terminate()
+        worker.wait(60)
 
 
 async def token(url: str) -> str:
@@ -155,8 +176,16 @@ def served(command: list[str], environment: dict[str, str], port: int) -> Iterat
 
 
 def wrk(
-    url: str, paths: list[str], *, clients: int = CLIENTS, bearer: str = "", seconds: int = SECONDS
+    url: str,
+    paths: list[str],
+    *,
+    clients: int = CLIENTS,
+    bearer: str = "",
+    seconds: int = SECONDS,
+    pause: int = 0,
+    body: str = "",
 ) -> dict[str, float]:
+    """Have `clients` ask for the paths in turn; with `body` they POST it. `pause`: milliseconds at most between two."""
     with tempfile.TemporaryDirectory() as folder:
         script, listed = Path(folder) / "run.lua", Path(folder) / "paths"
         script.write_text(LUA)
@@ -164,9 +193,8 @@ def wrk(
         command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "-s", str(script), url]
         if bearer:
             command += ["-H", f"Authorization: Bearer {bearer}"]
-        done = subprocess.run(
-            command, env=os.environ | {"BENCH_PATHS": str(listed)}, capture_output=True, text=True, check=True
-        )
+        told = {"BENCH_PATHS": str(listed), "BENCH_PAUSE": str(pause), "BENCH_BODY": body}
+        done = subprocess.run(command, env=os.environ | told, capture_output=True, text=True, check=False)
     found = re.search(r"RESULT (\d+) (\d+) ([\d.]+) ([\d.]+) ([\d.]+) ([\d.]+)", done.stdout)
     if found is None:
         raise SystemExit(done.stdout + done.stderr)
@@ -223,6 +251,10 @@ def reading(_url: str, bearer: str, settings: dict[str, str]) -> None:
             details = [f"/hitl/reviews/APV-20260101-{number:06d}" for number in range(0, REVIEWS, 97)]
             wrk(base, lists, bearer=bearer, seconds=3)
             ours = {"list": wrk(base, lists, bearer=bearer), "detail": wrk(base, details, bearer=bearer)}
+            people = {
+                "list": wrk(base, lists, bearer=bearer, pause=PAUSE),
+                "detail": wrk(base, details, bearer=bearer, pause=PAUSE),
+            }
             memory(pid)
         command = [sys.executable, "-m", "bench.bare"]
         bare_settings = settings | {"BENCH_QUERIES": str(folder), "PORT": str(bare_port), "WORKERS": "2"}
@@ -236,49 +268,25 @@ def reading(_url: str, bearer: str, settings: dict[str, str]) -> None:
     for name in ("list", "detail"):
         told(f"bare endpoint, {name}", bare[name])
         told(f"GET /hitl/reviews{'/{code}' if name == 'detail' else ''}", ours[name], bare[name])
+        told(f"the same, a page each {PAUSE // 2} ms", people[name])
 
 
 def deciding(url: str, bearer: str, settings: dict[str, str]) -> None:
     port = free_port()
-    codes = [f"APV-20260101-{number:06d}" for number in range(0, REVIEWS, 50)]
-    print(f"\nDeciding: {len(codes):,} rejections, 16 clients at once; two processes")
+    paths = [f"/hitl/reviews/APV-20260101-{number:06d}/decisions" for number in range(0, REVIEWS, WAITING)]
+    print(f"\nDeciding: rejections, 16 clients at once, {SECONDS} s; two processes")
+    body = json.dumps({"decision": "reject", "justification": "Not needed any more."})
     with served([str(BIN / "vertice"), "serve", "--port", str(port), "--workers", "2"], settings, port):
-
-        async def run() -> tuple[float, list[float], int]:
-            waiting = iter(codes)
-            took: list[float] = []
-            wrong = 0
-            limits = httpx.Limits(max_connections=16)
-
-            async def decide(client: httpx.AsyncClient) -> None:
-                nonlocal wrong
-                for code in waiting:
-                    started = time.perf_counter()
-                    answer = await client.post(
-                        f"/hitl/reviews/{code}/decisions",
-                        json={"decision": "reject", "justification": "Not needed any more."},
-                        headers={"If-Match": '"v1"', "Authorization": f"Bearer {bearer}"},
-                    )
-                    took.append((time.perf_counter() - started) * 1000)
-                    wrong += answer.status_code != 201
-
-            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", limits=limits, timeout=60) as client:
-                started = time.perf_counter()
-                await asyncio.gather(*(decide(client) for _ in range(16)))
-                return time.perf_counter() - started, took, wrong
-
-        seconds, took, wrong = asyncio.run(run())
-    ordered = sorted(took)
-    print(
-        f"  {len(took) / seconds:.0f} decisions/s  p50 {statistics.median(took):.1f}  "
-        f"p95 {ordered[int(len(ordered) * 0.95)]:.1f} ms  not made {wrong}"
-    )
+        found = wrk(f"http://127.0.0.1:{port}", paths, clients=16, bearer=bearer, body=body)
+    told("POST …/decisions", found)
 
     async def verify() -> None:
         async with Database.open(url) as database:
+            async with database.look() as connection:
+                made = (await connection.execute(text("SELECT count(*) FROM hitl_decisions"))).scalar_one()
             report = await ReviewStore(database, home=Path(settings["VERTICE_HOME"])).verify()
             # What was seeded past the store is no part of the chain: only the chain itself is looked at.
-            print(f"  audit chain: {report.entries:,} entries, {report.why or 'whole'}")
+            print(f"  {made:,} decisions kept; audit chain: {report.entries:,} entries, {report.why or 'whole'}")
 
     asyncio.run(verify())
 
@@ -329,7 +337,7 @@ async def listen(port: int, clients: int, events: int, bearer: str) -> None:
     await asyncio.sleep(2)
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30) as client:
         for number in range(events):
-            path = f"/hitl/reviews/APV-20260101-{number * 50 + 50:06d}/claim"
+            path = f"/hitl/reviews/APV-20260101-{REVIEWS - (number + 1) * WAITING:06d}/claim"
             answer = await client.post(path, headers={"If-Match": "*"})
             if answer.status_code not in {200, 409}:
                 raise SystemExit(answer.text)
@@ -354,7 +362,7 @@ def main() -> None:
     if asked.listen:
         asyncio.run(listen(*asked.listen, os.environ["BENCH_TOKEN"]))
         return
-    with Postgres() as postgres, tempfile.TemporaryDirectory() as home:
+    with Postgres() as postgres, Redis() as redis, tempfile.TemporaryDirectory() as home:
         url = postgres.url.replace("postgresql://", "postgresql+asyncpg://")
         started = time.perf_counter()
         asyncio.run(seed(url, REVIEWS))
@@ -362,9 +370,10 @@ def main() -> None:
         bearer = asyncio.run(token(url))
         settings = {"DATABASE_URL": url, "VERTICE_HOME": home, "LOG_LEVEL": "WARNING"}
         settings |= {f"RATE_LIMIT_{name}": "100000000/minute" for name in ("ADDRESS", "IDENTITY", "DECISIONS", "LOGIN")}
+        prepare_work(settings)
         for name, run in (("read", reading), ("listen", listening), ("decide", deciding)):
             if not asked.what or name in asked.what:
-                run(url, bearer, settings)
+                run(url, bearer, settings | ({"REDIS_URL": redis.url} if name == "listen" else {}))
 
 
 if __name__ == "__main__":
