@@ -48,6 +48,7 @@ async def test_every_order_gives_each_review_once_however_it_is_cut(desk, order)
         ({"package": "jinja2"}, {3}),
         ({"q": "JINJA"}, {3}),
         ({"q": "apv-20261121-00"}, {1, 2, 3}),
+        ({"q": "cAFÉ"}, {3}),
         ({"q": "20%"}, set()),
         ({"q": "a_v"}, set()),
         ({"q": "\\"}, set()),
@@ -64,7 +65,7 @@ async def test_every_order_gives_each_review_once_however_it_is_cut(desk, order)
 async def test_filters_and_search_find_what_fits_and_know_no_wildcards(desk, query, fitting):
     await desk.review(1, severity=Severity.critical)
     await desk.review(2, proof="refuted")
-    await desk.review(3, severity=Severity.low, package="jinja2", name="web")
+    await desk.review(3, severity=Severity.low, package="jinja2", name="Café")
     rita = await desk.person("rita")
     answer = await rita.get("/hitl/reviews", params=query)
     assert answer.status_code == 200

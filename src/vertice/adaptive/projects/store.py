@@ -33,6 +33,7 @@ CHANNEL = "wargames"
 
 _SYSTEM = "vertice"
 _PRIORITIES = range(1, 11)
+_PLANNED = 5
 _AFTER_DECISION = 3
 """Priority of a scan that a decision made necessary: a person waits for what it shows."""
 _UNSETTLED = sorted(UNDECIDED | {Status.changes_requested})
@@ -232,28 +233,7 @@ class ProjectStore:
 
     async def due(self) -> tuple[Scan, ...]:
         """Ask for the scans whose time has come. Several processes may do it at once: each is asked for once."""
-        now = self._clock()
-        query = (
-            select(ProjectRow)
-            .where(ProjectRow.next_scan_at <= now, ProjectRow.archived.is_(False))
-            .order_by(ProjectRow.next_scan_at)
-            .limit(_DUE_AT_ONCE)
-        )
-        async with self._database.read() as session:
-            if (await session.scalars(query)).first() is None:
-                return ()
-        asked = []
-        async with self._database.write() as session:
-            for project in (await session.scalars(query.with_for_update(skip_locked=True))).all():
-                project.next_scan_at = next_after(project.schedule, now) if project.schedule else None
-                row, new = await self._ask(
-                    session, project, by=_SYSTEM, trigger=Trigger.schedule, heal=True, priority=5
-                )
-                if new:
-                    asked.append(row)
-            for row in asked:
-                await self._tell(session, row)
-            return tuple(to_scan(row) for row in asked)
+        return await self._ask_each(ProjectRow.next_scan_at <= self._clock(), Trigger.schedule, _PLANNED)
 
     async def outdated(self) -> tuple[Scan, ...]:
         """Ask for a scan of each project whose last one began before a decision that changed what it saw.
@@ -262,16 +242,24 @@ class ProjectStore:
         waits for its proof; an approval that could not be carried out mostly met such a change. Whoever else merges
         something is seen by the project's schedule.
         """
-        query = select(ProjectRow).where(ProjectRow.archived.is_(False), _outdated()).limit(_DUE_AT_ONCE)
+        return await self._ask_each(_outdated(), Trigger.decision, _AFTER_DECISION)
+
+    async def _ask_each(self, wanted: ColumnElement[bool], trigger: Trigger, priority: int) -> tuple[Scan, ...]:
+        query = (
+            select(ProjectRow)
+            .where(wanted, ProjectRow.archived.is_(False))
+            .order_by(ProjectRow.next_scan_at, ProjectRow.id)
+            .limit(_DUE_AT_ONCE)
+        )
         async with self._database.read() as session:
             if (await session.scalars(query)).first() is None:
                 return ()
         asked = []
         async with self._database.write() as session:
             for project in (await session.scalars(query.with_for_update(skip_locked=True))).all():
-                row, new = await self._ask(
-                    session, project, by=_SYSTEM, trigger=Trigger.decision, heal=True, priority=_AFTER_DECISION
-                )
+                if trigger is Trigger.schedule:
+                    project.next_scan_at = next_after(project.schedule, self._clock()) if project.schedule else None
+                row, new = await self._ask(session, project, by=_SYSTEM, trigger=trigger, heal=True, priority=priority)
                 if new:
                     asked.append(row)
             for row in asked:

@@ -35,7 +35,8 @@ class Limit:
 
 async def limits(session: ReadSession, after: str, *, limit: int) -> tuple[Limit, ...]:
     """Return the limits of undecided reviews whose code comes after `after`, in the order of their codes."""
-    columns = (_R.apv_code, _R.severity, _since(), _R.due_at, _R.project_id, _R.project_root)
+    since = func.coalesce(_since(), _R.created_at, type_=_R.created_at.type)
+    columns = (_R.apv_code, _R.severity, since, _R.due_at, _R.project_id, _R.project_root)
     query = select(*columns).where(_R.status.in_([*UNDECIDED]), _R.apv_code > after).order_by(_R.apv_code).limit(limit)
     rows = await session.execute(query)
     return tuple(Limit(row[0], Severity(row[1]), row[2], row[3], row[4], Path(row[5])) for row in rows)
