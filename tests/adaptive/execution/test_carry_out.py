@@ -264,8 +264,8 @@ def test_an_unknown_forge_is_said(home):
         forge_of(Proposal("gitlab", "x", "", ""), home=home)
 
 
-def test_github_without_a_token_is_said(home):
-    with pytest.raises(InputError, match="without a token"):
+def test_github_that_is_not_set_up_is_said(home):
+    with pytest.raises(InputError, match="GitHub is not set up"):
         forge_of(Proposal("github", "x", "", ""), home=home)
 
 
