@@ -103,7 +103,7 @@ async def test_tampering_is_found(store, samples, standing, tamper, name):
     assert why in report.why
 
 
-async def test_a_chain_that_was_wholly_rewritten_does_not_match_its_anchor(store, samples, standing, home, tamper):
+async def test_a_chain_that_was_wholly_rewritten_does_not_match_its_anchor(store, samples, standing, home, url, tamper):
     await fill(store, samples, standing)
     genuine = anchor(home).read_bytes()
     anchor(home).unlink()
@@ -111,10 +111,12 @@ async def test_a_chain_that_was_wholly_rewritten_does_not_match_its_anchor(store
         "DELETE FROM audit_entries; DELETE FROM events; DELETE FROM hitl_decisions; DELETE FROM apv_review_revisions;"
         f"DELETE FROM apv_review_apvs; DELETE FROM apv_reviews; UPDATE audit_head SET seq=0, hash='{GENESIS}'",
     )
-    for number in range(5):  # longer than before
-        apv = samples.an_apv(f"APV-20261121-01{number}")
-        await store.create(samples.a_new_review(f"forged-{number}", apvs=(apv,), root=f"/srv/{number}"))
-    assert (await store.verify()).ok, "the forgery is good but for the anchor"
+    async with Database.open(url) as database:
+        forger = ReviewStore(database, home=home)
+        for number in range(5):  # longer than before
+            apv = samples.an_apv(f"APV-20261121-01{number}")
+            await forger.create(samples.a_new_review(f"forged-{number}", apvs=(apv,), root=f"/srv/{number}"))
+        assert (await forger.verify()).ok, "the forgery is good but for the anchor"
     anchor(home).write_bytes(genuine)
     report = await store.verify()
     assert (report.ok, report.first_bad_seq) == (False, 4)

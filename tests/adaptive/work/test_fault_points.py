@@ -25,11 +25,14 @@ from tests.adaptive.work.deciding import CODE, SUSPENDED
 from tests.machine import ROOT, commit, git
 from tests.servers import Postgres, RabbitMq, Server
 from vertice.adaptive.execution.forges import propose
+from vertice.adaptive.policies import Policies
+from vertice.adaptive.projects.scans import ScanStore
 from vertice.adaptive.review.model import Action, DecisionState, Status
 from vertice.adaptive.review.store import ReviewStore
 from vertice.kernel.bus.events import since
 from vertice.kernel.bus.tables import OutboxRow
 from vertice.kernel.database import Database, upgrade
+from vertice.kernel.settings import ServiceSettings
 
 pytestmark = pytest.mark.slow
 
@@ -74,7 +77,8 @@ class Stage:
         await upgrade(self.url)
         async with Database.open(self.url) as database:
             new = samples.a_new_review(remedy=remedy, root=str(self.repo), proposal=proposal)
-            await ReviewStore(database, home=home).create(samples.proven(new))
+            policies = Policies.of(ServiceSettings(vertice_home=home, database_url=self.url), ScanStore(database))
+            await ReviewStore(database, home=home, due_at=policies.due_at).create(samples.proven(new))
         assert await self.play("work") == 0  # the engine's tables are made, the review is told of
         await self.drained()
         self.save("waiting")
