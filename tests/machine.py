@@ -35,7 +35,7 @@ class Machine:
 
     home: Path
     environment: dict[str, str] = field(default_factory=dict)
-    unseen: Path | None = None
+    unseen: Path | None = field(default=None, kw_only=True)
     """The home of another machine: for the command there is an empty folder in its place."""
 
     @classmethod

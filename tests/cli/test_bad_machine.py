@@ -16,7 +16,7 @@ from vertice.adaptive.advisories.sync import sync
 
 Make = Callable[..., Path]
 
-FILL = 'cat /dev/zero > "$DISK/filler" 2> /dev/null'
+FILL = 'head -c 1G /dev/zero > "$DISK/filler" 2> /dev/null'
 
 
 @pytest.fixture
