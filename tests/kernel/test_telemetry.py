@@ -23,6 +23,9 @@ get_logger("ours").warning("spoken")
 get_logger("ours").debug("murmured")
 logging.getLogger("aiormq.connection").error("reader exited", exc_info=ValueError("lost"))
 logging.getLogger("aio_pika.robust_connection").warning("Reconnecting after 1 seconds.")
+logging.getLogger("asyncio").error(
+    "Task exception was never retrieved\\nfuture: <Task finished name='Task-1' coro=<RobustConnection.close() done>>"
+)
 """
 
 

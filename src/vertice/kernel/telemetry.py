@@ -19,6 +19,7 @@ def start(settings: ServiceSettings, *, service: str) -> None:
     configure(environment=settings.environment, level=level, stream=sys.stdout, service=service)
     for name in _LOUD:
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    logging.getLogger("asyncio").addFilter(_is_ours)
     if settings.otel_exporter_otlp_endpoint:
         tracing.configure(
             endpoint=settings.otel_exporter_otlp_endpoint,
@@ -26,3 +27,11 @@ def start(settings: ServiceSettings, *, service: str) -> None:
             version=settings.app_version,
             environment=settings.environment,
         )
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Pass over what aio_pika does with a connection that it could not make: it closes it when it is forgotten.
+
+    That may be in any thread, where the connection's own loop is not.
+    """
+    return "RobustConnection.close()" not in record.getMessage()
