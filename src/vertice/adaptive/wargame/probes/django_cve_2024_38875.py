@@ -55,7 +55,7 @@ def judge(work, small, large, limit, what):
     for size in (small, large):
         runs = []
         # Of what is quick there are more: else a busy neighbour may be there all the while.
-        while len(runs) < 3 or (sum(runs) < 0.3 and len(runs) < 100):
+        while len(runs) < 3 or (sum(runs) < 0.1 and len(runs) < 100):
             begin = time.process_time()
             answer = work(size)
             runs.append(time.process_time() - begin)

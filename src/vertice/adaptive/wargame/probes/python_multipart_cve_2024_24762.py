@@ -43,7 +43,7 @@ import time
 import warnings
 
 warnings.simplefilter("ignore")
-SPENT = 0.3  # seconds at least for the fastest of several calls
+SPENT = 0.1  # seconds at least for the fastest of several calls
 FLOOR = 0.004  # seconds; below it a time is noise
 THRESHOLD = 8.0  # the lengths differ by a third: linear 1.3, quadratic 1.8, exponential 16 and more
 

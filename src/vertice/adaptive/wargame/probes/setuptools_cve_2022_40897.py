@@ -38,7 +38,7 @@ import time
 import warnings
 
 warnings.simplefilter("ignore")
-SPENT = 0.3  # seconds at least for the fastest of several calls
+SPENT = 0.1  # seconds at least for the fastest of several calls
 FLOOR = 0.002  # seconds; below it a time is noise
 THRESHOLD = 32.0  # x4 input: geometric middle of quadratic (16) and cubic (64)
 

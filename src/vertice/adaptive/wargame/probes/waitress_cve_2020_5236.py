@@ -38,7 +38,7 @@ import warnings
 
 warnings.simplefilter("ignore")
 SMALL, LARGE = 22, 28  # characters
-SPENT = 0.3  # seconds at least for the fastest of several calls
+SPENT = 0.1  # seconds at least for the fastest of several calls
 FLOOR = 0.004  # seconds; below it a time is noise
 THRESHOLD = 8.0  # linear 1.3, quadratic 1.6, exponential about 27
 

@@ -35,7 +35,7 @@ import time
 import warnings
 
 warnings.simplefilter("ignore")
-SPENT = 0.3  # seconds at least for the fastest of several calls
+SPENT = 0.1  # seconds at least for the fastest of several calls
 FLOOR = 0.004  # seconds; below it a time is noise
 THRESHOLD = 8.0  # x2 input: linear 2, quadratic 4, fifth power 32
 
