@@ -86,10 +86,11 @@ class Desk:
         )
         return secret
 
-    async def person(self, name: str) -> httpx.AsyncClient:
+    async def person(self, name: str, *, email: str | None = None) -> httpx.AsyncClient:
         """Return a client with a session cookie; it sends the CSRF token of its session."""
+        email = f"{name}@example.org" if email is None else email
         session = await self.api.authenticator.store.sessions.begin(
-            Identity("test", name, name.title(), f"{name}@example.org", PEOPLE[name])
+            Identity("test", name, name.title(), email, PEOPLE[name])
         )
         csrf = self.api.authenticator.csrf_token(session.token)
         return self.client(cookies={"vertice": session.token}, headers={"X-CSRF-Token": csrf})

@@ -54,6 +54,14 @@ async def test_a_decision_binds_is_told_to_the_workers_and_is_audited(desk, kind
     assert (await desk.api.service.reviews.verify()).ok
 
 
+async def test_who_has_no_e_mail_address_decides_all_the_same(desk):
+    """A newcomer without git's user.email, or one whose identity provider does not tell it."""
+    answer = await decide(await desk.person("rita", email=""), await desk.review())
+    assert answer.status_code == 201, answer.text
+    made = answer.json()
+    assert (made["reviewer"], made["reviewer_email"]) == ("Rita", "unknown@email.invalid")
+
+
 async def test_of_many_who_decide_at_once_exactly_one_wins_and_the_others_see_what_is_now(desk):
     review = await desk.review()
     people = [await desk.person(name) for name in ("rita", "rui", "lena", "leo", "ada")] * 3

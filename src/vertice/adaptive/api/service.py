@@ -54,6 +54,10 @@ class Service:
     clock: Callable[[], datetime]
 
 
+_NO_EMAIL = "unknown@email.invalid"
+"""Of a login that tells none (RFC 2606 §2): who it is, its id says."""
+
+
 def reviewer_of(principal: Principal) -> Reviewer:
     """Return who decides: the login says it, never the request's body."""
-    return Reviewer(principal.name, principal.email, principal.id)
+    return Reviewer(principal.name, principal.email or _NO_EMAIL, principal.id)
