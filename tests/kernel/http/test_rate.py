@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection
 from vertice.kernel.errors import InputError
 from vertice.kernel.http.handlers import install
 from vertice.kernel.http.problem import Problem
-from vertice.kernel.http.rate import RateLimiter, TooManyRequestsError, address_subject, limited
+from vertice.kernel.http.rate import RateLimiter, TooManyRequestsError, address_subject, client_subject
 
 
 class Clock:
@@ -33,19 +33,23 @@ async def let_in(limiter: RateLimiter, rate: str, subject: str, times: int) -> i
 def app(limiter: RateLimiter) -> FastAPI:
     made = FastAPI()
 
-    def who(connection: HTTPConnection) -> str:
-        return connection.headers.get("x-user", "")
+    async def by_name(connection: HTTPConnection) -> None:
+        name = connection.headers.get("x-user", "")
+        await limiter.take("write", f"identity:{name}" if name else client_subject(connection.scope))
+
+    async def by_address(connection: HTTPConnection) -> None:
+        await limiter.take("login", client_subject(connection.scope))
 
     @made.get("/health")
     @made.get("/free")
     async def free() -> str:
         return "ok"
 
-    @made.post("/write", dependencies=[Depends(limited(limiter, "write", who))])
+    @made.post("/write", dependencies=[Depends(by_name)])
     async def write(x_user: Annotated[str, Header()] = "") -> str:
         return x_user
 
-    @made.post("/login", dependencies=[Depends(limited(limiter, "login"))])
+    @made.post("/login", dependencies=[Depends(by_address)])
     async def login() -> str:
         return "ok"
 

@@ -8,7 +8,7 @@ from starlette.requests import HTTPConnection
 
 from vertice.kernel.auth.authenticator import authenticator
 from vertice.kernel.auth.model import Principal, Role, Scope, require
-from vertice.kernel.http.rate import RateLimiter, address_subject
+from vertice.kernel.http.rate import RateLimiter, client_subject
 
 __all__ = ["Administering", "Deciding", "Leading", "Reading", "Writing", "count_logins"]
 
@@ -33,8 +33,7 @@ Deciding = Annotated[Principal, Depends(_allowed("decisions", Scope.decide, Role
 async def count_logins(connection: HTTPConnection) -> None:
     """Count a request that may log somebody in, by its address: whoever guesses does not get far."""
     if connection.scope.get("method") == "POST" or connection.url.path.endswith("/callback"):
-        client = connection.client
-        await _limiter(connection).take("login", address_subject(client.host if client else ""))
+        await _limiter(connection).take("login", client_subject(connection.scope))
 
 
 def _limiter(connection: HTTPConnection) -> RateLimiter:

@@ -107,8 +107,7 @@ class ReviewStore:
         self._database = database
         self._anchor = Anchor(home, database.url)
         self._anchoring = asyncio.Lock()
-        self._newest = Head()
-        self._anchored = 0
+        self._unanchored: list[Head] = []
         self._begun = False
         self._clock = clock
         self._due_at = due_at
@@ -453,18 +452,16 @@ class ReviewStore:
 
     async def _advance(self, head: Head) -> None:
         """Anchor the change; of several at once the last one for all."""
-        self._newest = max(self._newest, head, key=lambda one: one.seq)
+        self._unanchored.append(head)
         async with self._anchoring:
-            if self._anchored >= head.seq:
+            heads, self._unanchored = self._unanchored, []
+            if not heads:
                 return
-            newest = self._newest
             try:
-                await asyncio.to_thread(self._anchor.advance, newest)
+                await asyncio.to_thread(self._anchor.advance, max(heads, key=lambda one: one.seq))
             except VerticeError as error:
                 # What it names is committed and the anchor may lag: the next change brings it up.
                 get_logger(__name__).warning("audit anchor not written", why=str(error))
-            else:
-                self._anchored = newest.seq
 
     async def _empty(self) -> bool:
         async with self._database.read() as session:

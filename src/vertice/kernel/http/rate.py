@@ -2,19 +2,18 @@
 
     limiter = RateLimiter({"default": "1200/minute", "login": "10/minute"}, redis_url=settings.redis)
     app.add_middleware(RateMiddleware, limiter=limiter, rate="default", exempt=("/health",))
-    @router.post("/login", dependencies=[Depends(limited(limiter, "login"))])
+    await limiter.take("login", client_subject(connection.scope))    # or "identity:…", in a route's dependency
 
 Counts are shared through Redis. While it cannot answer, each process counts by itself: no request fails for it.
 """
 
 import math
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_network
 
 from redis.exceptions import RedisError
-from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vertice.kernel.http.problem import HttpError, problem, refuse
@@ -24,7 +23,7 @@ from vertice.kernel.http.windows import LocalWindows, Rate
 from vertice.kernel.logging import get_logger
 from vertice.kernel.text import printable
 
-__all__ = ["RateLimiter", "RateMiddleware", "TooManyRequestsError", "address_subject", "limited"]
+__all__ = ["RateLimiter", "RateMiddleware", "TooManyRequestsError", "address_subject", "client_subject"]
 
 _PAUSE = 5.0
 """Seconds for which Redis is left alone after it did not answer."""
@@ -114,9 +113,8 @@ class RateMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on."""
         if scope["type"] != "lifespan" and not scope["path"].startswith(self._exempt):
-            client = scope.get("client")
             try:
-                await self._limiter.take(self._rate, address_subject(client[0] if client else ""))
+                await self._limiter.take(self._rate, client_subject(scope))
             except TooManyRequestsError as error:
                 answer = problem(429, error.what, code=error.code, todo=error.todo, headers=error.headers)
                 await refuse(answer, scope, receive, send)
@@ -124,20 +122,10 @@ class RateMiddleware:
         await self._app(scope, receive, send)
 
 
-def limited(
-    limiter: RateLimiter, rate: str, who: Callable[[HTTPConnection], str] | None = None
-) -> Callable[[HTTPConnection], Awaitable[None]]:
-    """Return a FastAPI dependency that counts by the identity `who` gives, by the address where it gives "" or is None.
-
-    Raises TooManyRequestsError.
-    """
-
-    async def count(connection: HTTPConnection) -> None:
-        identity = who(connection) if who is not None else ""
-        client = connection.client
-        await limiter.take(rate, f"identity:{identity}" if identity else address_subject(client.host if client else ""))
-
-    return count
+def client_subject(scope: Scope) -> str:
+    """Return what the client of a request is counted as where nobody is known by name."""
+    client = scope.get("client")
+    return address_subject(client[0] if client else "")
 
 
 @lru_cache(maxsize=4096)
