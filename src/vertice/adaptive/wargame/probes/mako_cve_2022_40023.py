@@ -34,22 +34,23 @@ import time
 
 def judge(work, small, large, limit, what):
     """Is the CPU time for `large` more than `limit` times that for `small` (the least of several runs each)?"""
-    least = []
-    for size in (small, large):
-        runs = []
-        # Of what is quick there are more: else a busy neighbour may be there all the while.
-        while len(runs) < 3 or (sum(runs) < 0.1 and len(runs) < 100):
+    runs, spent, clear = {small: [], large: []}, 0.0, False
+    # In turn, so that a busy neighbour slows both; and more of them while it is quick or not clear.
+    while len(runs[large]) < 3 or (spent < 5 and not clear) or (spent < 0.2 and len(runs[large]) < 50):
+        for size in (small, large, small):
             begin = time.process_time()
             answer = work(size)
-            runs.append(time.process_time() - begin)
-        least.append(min(runs))
-    ratio = least[1] / max(least[0], 0.002)  # below 2 ms the clock's noise is larger than the growth
+            runs[size].append(time.process_time() - begin)
+            spent += runs[size][-1]
+        # Below 2 ms the clock's noise is larger than the growth.
+        ratio = min(runs[large]) / max(min(runs[small]), 0.002)
+        clear = not limit / 1.5 < ratio < limit * 1.5
     evidence = "%d -> %d %s: %.1f ms -> %.1f ms CPU, x%.1f (limit x%g); %s" % (
         small,
         large,
         what,
-        least[0] * 1000,
-        least[1] * 1000,
+        min(runs[small]) * 1000,
+        min(runs[large]) * 1000,
         ratio,
         limit,
         answer,

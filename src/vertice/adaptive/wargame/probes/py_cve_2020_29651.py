@@ -31,10 +31,6 @@ import sys
 import tempfile
 import time
 
-SMALL, LARGE = 2500, 10000  # characters: x4
-FLOOR = 0.004  # seconds; below it a time is noise
-THRESHOLD = 8.0  # geometric middle of linear (4) and quadratic (16)
-
 
 def working_copy(blame_output, source):
     """A working copy path whose svn commands answer with the given texts."""
@@ -60,36 +56,52 @@ def working_copy(blame_output, source):
     return Recorded(tempfile.mkdtemp())
 
 
-def seconds(line):
-    path = working_copy(line + "\n", ["source\n"])
-    best = None
-    for _ in range(3):
-        start = time.process_time()
+def judge(work, small, large, limit, what):
+    """Is the CPU time for `large` more than `limit` times that for `small` (the least of several runs each)?"""
+    runs, spent, clear = {small: [], large: []}, 0.0, False
+    # In turn, so that a busy neighbour slows both; and more of them while it is quick or not clear.
+    while len(runs[large]) < 3 or (spent < 5 and not clear) or (spent < 0.2 and len(runs[large]) < 50):
+        for size in (small, large, small):
+            begin = time.process_time()
+            answer = work(size)
+            runs[size].append(time.process_time() - begin)
+            spent += runs[size][-1]
+        # Below 2 ms the clock's noise is larger than the growth.
+        ratio = min(runs[large]) / max(min(runs[small]), 0.002)
+        clear = not limit / 1.5 < ratio < limit * 1.5
+    evidence = "%d -> %d %s: %.1f ms -> %.1f ms CPU, x%.1f (limit x%g); %s" % (
+        small,
+        large,
+        what,
+        min(runs[small]) * 1000,
+        min(runs[large]) * 1000,
+        ratio,
+        limit,
+        answer,
+    )
+    return ("exploited" if ratio > limit else "blocked"), evidence
+
+
+def work(line):
+    def refuse(size):
+        path = working_copy(line(size) + "\n", ["source\n"])
         try:
             path.blame()
         except ValueError as error:
             if "svn blame" not in str(error):
                 raise
-        else:
-            raise RuntimeError("the line was accepted")
-        took = time.process_time() - start
-        best = took if best is None else min(best, took)
-    return best
+            return "refused"
+        raise RuntimeError("the line was accepted")
 
-
-def growth(make):
-    small, large = seconds(make(SMALL)), seconds(make(LARGE))
-    ratio = large / max(small, FLOOR)
-    facts = "%d characters %.4f s, %d characters %.4f s, ratio %.1f" % (SMALL, small, LARGE, large, ratio)
-    return ("exploited" if ratio > THRESHOLD else "blocked"), facts
+    return refuse
 
 
 def attack():
-    return growth(lambda n: "1" * n)
+    return judge(work(lambda size: "1" * size), 1250, 10000, 22, "characters")
 
 
 def unicode_digits():
-    return growth(lambda n: "   " + "\u0663" * n)
+    return judge(work(lambda size: "   " + "\u0663" * size), 1250, 10000, 22, "characters")
 
 
 def blame():

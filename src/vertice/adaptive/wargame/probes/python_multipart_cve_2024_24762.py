@@ -43,9 +43,6 @@ import time
 import warnings
 
 warnings.simplefilter("ignore")
-SPENT = 0.1  # seconds at least for the fastest of several calls
-FLOOR = 0.004  # seconds; below it a time is noise
-THRESHOLD = 8.0  # the lengths differ by a third: linear 1.3, quadratic 1.8, exponential 16 and more
 
 
 def load():
@@ -56,22 +53,30 @@ def load():
     return multipart
 
 
-def fastest(call):
-    best, spent, calls = None, 0.0, 0
-    # Of what is quick there are more: else a busy neighbour may be there all the while.
-    while calls < 3 or (spent < SPENT and calls < 100):
-        start = time.process_time()
-        call()
-        took = time.process_time() - start
-        best, spent, calls = took if best is None else min(best, took), spent + took, calls + 1
-    return best
-
-
-def growth(read, sizes):
-    small, large = fastest(lambda: read(sizes[0])), fastest(lambda: read(sizes[1]))
-    ratio = large / max(small, FLOOR)
-    facts = "%d repeats %.4f s, %d repeats %.4f s, ratio %.1f" % (sizes[0], small, sizes[1], large, ratio)
-    return ("exploited" if ratio > THRESHOLD else "blocked"), facts
+def judge(work, small, large, limit, what):
+    """Is the CPU time for `large` more than `limit` times that for `small` (the least of several runs each)?"""
+    runs, spent, clear = {small: [], large: []}, 0.0, False
+    # In turn, so that a busy neighbour slows both; and more of them while it is quick or not clear.
+    while len(runs[large]) < 3 or (spent < 5 and not clear) or (spent < 0.2 and len(runs[large]) < 50):
+        for size in (small, large, small):
+            begin = time.process_time()
+            answer = work(size)
+            runs[size].append(time.process_time() - begin)
+            spent += runs[size][-1]
+        # Below 2 ms the clock's noise is larger than the growth.
+        ratio = min(runs[large]) / max(min(runs[small]), 0.002)
+        clear = not limit / 1.5 < ratio < limit * 1.5
+    evidence = "%d -> %d %s: %.1f ms -> %.1f ms CPU, x%.1f (limit x%g); %s" % (
+        small,
+        large,
+        what,
+        min(runs[small]) * 1000,
+        min(runs[large]) * 1000,
+        ratio,
+        limit,
+        answer,
+    )
+    return ("exploited" if ratio > limit else "blocked"), evidence
 
 
 def attack():
@@ -81,8 +86,10 @@ def attack():
         kind, _ = multipart.parse_options_header('application/x-www-form-urlencoded; !="' + "\\" * count)
         if kind != b"application/x-www-form-urlencoded":
             raise RuntimeError("the type was not read: %r" % (kind,))
+        return "the type was read"
 
-    return growth(read, (26, 34))
+    # the lengths differ by a third: linear 1.3, quadratic 1.8, exponential 16 and more
+    return judge(read, 26, 34, 8, "repeats")
 
 
 def form_parser():
@@ -93,8 +100,9 @@ def form_parser():
         parser = multipart.create_form_parser(headers, lambda field: None, lambda file: None)
         if parser.content_type not in ("multipart/form-data", b"multipart/form-data"):
             raise RuntimeError("the type was not read: %r" % (parser.content_type,))
+        return "the type was read"
 
-    return growth(read, (16, 21))
+    return judge(read, 16, 21, 8, "repeats")
 
 
 def options():

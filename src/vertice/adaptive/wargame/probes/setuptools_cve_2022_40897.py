@@ -38,9 +38,6 @@ import time
 import warnings
 
 warnings.simplefilter("ignore")
-SPENT = 0.1  # seconds at least for the fastest of several calls
-FLOOR = 0.002  # seconds; below it a time is noise
-THRESHOLD = 32.0  # x4 input: geometric middle of quadratic (16) and cubic (64)
 
 
 def load():
@@ -49,22 +46,30 @@ def load():
     return package_index
 
 
-def fastest(call):
-    best, spent, calls = None, 0.0, 0
-    # Of what is quick there are more: else a busy neighbour may be there all the while.
-    while calls < 3 or (spent < SPENT and calls < 100):
-        start = time.process_time()
-        call()
-        took = time.process_time() - start
-        best, spent, calls = took if best is None else min(best, took), spent + took, calls + 1
-    return best
-
-
-def growth(scan, size):
-    small, large = fastest(lambda: scan(size)), fastest(lambda: scan(4 * size))
-    ratio = large / max(small, FLOOR)
-    facts = "%d repeats %.4f s, %d repeats %.4f s, ratio %.1f" % (size, small, 4 * size, large, ratio)
-    return ("exploited" if ratio > THRESHOLD else "blocked"), facts
+def judge(work, small, large, limit, what):
+    """Is the CPU time for `large` more than `limit` times that for `small` (the least of several runs each)?"""
+    runs, spent, clear = {small: [], large: []}, 0.0, False
+    # In turn, so that a busy neighbour slows both; and more of them while it is quick or not clear.
+    while len(runs[large]) < 3 or (spent < 5 and not clear) or (spent < 0.2 and len(runs[large]) < 50):
+        for size in (small, large, small):
+            begin = time.process_time()
+            answer = work(size)
+            runs[size].append(time.process_time() - begin)
+            spent += runs[size][-1]
+        # Below 2 ms the clock's noise is larger than the growth.
+        ratio = min(runs[large]) / max(min(runs[small]), 0.002)
+        clear = not limit / 1.5 < ratio < limit * 1.5
+    evidence = "%d -> %d %s: %.1f ms -> %.1f ms CPU, x%.1f (limit x%g); %s" % (
+        small,
+        large,
+        what,
+        min(runs[small]) * 1000,
+        min(runs[large]) * 1000,
+        ratio,
+        limit,
+        answer,
+    )
+    return ("exploited" if ratio > limit else "blocked"), evidence
 
 
 def attack():
@@ -75,8 +80,10 @@ def attack():
         found = list(find("http://127.0.0.1/", "<th>Home Page<td><a href='home'>\n<a rel=" + " " * count))
         if found != ["http://127.0.0.1/home"]:
             raise RuntimeError("the page was not scanned: %r" % found)
+        return "the page was scanned"
 
-    return growth(scan, 200)
+    # geometric middle of quadratic (25) and cubic (125)
+    return judge(scan, 160, 800, 56, "repeats")
 
 
 def index_page():
@@ -87,8 +94,9 @@ def index_page():
         index.process_index("http://127.0.0.1/simple/x/1.0", '<a href="../y/2.0">y</a>\n<a' + " rel= " * count)
         if sorted(index.package_pages) != ["x", "y"]:
             raise RuntimeError("the page was not scanned: %r" % index.package_pages)
+        return "the page was scanned"
 
-    return growth(scan, 45)
+    return judge(scan, 36, 180, 56, "repeats")
 
 
 def links():

@@ -37,29 +37,32 @@ import time
 import warnings
 
 warnings.simplefilter("ignore")
-SMALL, LARGE = 22, 28  # characters
-SPENT = 0.1  # seconds at least for the fastest of several calls
-FLOOR = 0.004  # seconds; below it a time is noise
-THRESHOLD = 8.0  # linear 1.3, quadratic 1.6, exponential about 27
 
 
-def fastest(call):
-    best, spent, calls = None, 0.0, 0
-    # Of what is quick there are more: else a busy neighbour may be there all the while.
-    while calls < 3 or (spent < SPENT and calls < 100):
-        start = time.process_time()
-        call()
-        took = time.process_time() - start
-        best, spent, calls = took if best is None else min(best, took), spent + took, calls + 1
-    return best
-
-
-def growth(refuse):
-    refuse(1)
-    small, large = fastest(lambda: refuse(SMALL)), fastest(lambda: refuse(LARGE))
-    ratio = large / max(small, FLOOR)
-    facts = "%d characters %.4f s, %d characters %.4f s, ratio %.1f; refused" % (SMALL, small, LARGE, large, ratio)
-    return ("exploited" if ratio > THRESHOLD else "blocked"), facts
+def judge(work, small, large, limit, what):
+    """Is the CPU time for `large` more than `limit` times that for `small` (the least of several runs each)?"""
+    runs, spent, clear = {small: [], large: []}, 0.0, False
+    # In turn, so that a busy neighbour slows both; and more of them while it is quick or not clear.
+    while len(runs[large]) < 3 or (spent < 5 and not clear) or (spent < 0.2 and len(runs[large]) < 50):
+        for size in (small, large, small):
+            begin = time.process_time()
+            answer = work(size)
+            runs[size].append(time.process_time() - begin)
+            spent += runs[size][-1]
+        # Below 2 ms the clock's noise is larger than the growth.
+        ratio = min(runs[large]) / max(min(runs[small]), 0.002)
+        clear = not limit / 1.5 < ratio < limit * 1.5
+    evidence = "%d -> %d %s: %.1f ms -> %.1f ms CPU, x%.1f (limit x%g); %s" % (
+        small,
+        large,
+        what,
+        min(runs[small]) * 1000,
+        min(runs[large]) * 1000,
+        ratio,
+        limit,
+        answer,
+    )
+    return ("exploited" if ratio > limit else "blocked"), evidence
 
 
 def request(value):
@@ -80,8 +83,9 @@ def attack():
         error = parse(request(b"x" * count + b"\x10")).error
         if error is None or error.code != 400:
             raise RuntimeError("the request was not refused: %r" % error)
+        return "refused"
 
-    return growth(refuse)
+    return judge(refuse, 22, 28, 8, "characters")
 
 
 def server():
@@ -99,8 +103,9 @@ def server():
         client.close()
         if b" 400 " not in answer.split(b"\r\n")[0]:
             raise RuntimeError("the request was not refused: %r" % answer[:80])
+        return "refused"
 
-    return growth(refuse)
+    return judge(refuse, 22, 28, 8, "characters")
 
 
 def headers():

@@ -35,27 +35,32 @@ import time
 import warnings
 
 warnings.simplefilter("ignore")
-SPENT = 0.1  # seconds at least for the fastest of several calls
-FLOOR = 0.004  # seconds; below it a time is noise
-THRESHOLD = 8.0  # x2 input: linear 2, quadratic 4, fifth power 32
 
 
-def fastest(call):
-    best, spent, calls = None, 0.0, 0
-    # Of what is quick there are more: else a busy neighbour may be there all the while.
-    while calls < 3 or (spent < SPENT and calls < 100):
-        start = time.process_time()
-        call()
-        took = time.process_time() - start
-        best, spent, calls = took if best is None else min(best, took), spent + took, calls + 1
-    return best
-
-
-def growth(refuse, size):
-    small, large = fastest(lambda: refuse(size)), fastest(lambda: refuse(2 * size))
-    ratio = large / max(small, FLOOR)
-    facts = "%d parts %.4f s, %d parts %.4f s, ratio %.1f; both names refused" % (size, small, 2 * size, large, ratio)
-    return ("exploited" if ratio > THRESHOLD else "blocked"), facts
+def judge(work, small, large, limit, what):
+    """Is the CPU time for `large` more than `limit` times that for `small` (the least of several runs each)?"""
+    runs, spent, clear = {small: [], large: []}, 0.0, False
+    # In turn, so that a busy neighbour slows both; and more of them while it is quick or not clear.
+    while len(runs[large]) < 3 or (spent < 5 and not clear) or (spent < 0.2 and len(runs[large]) < 50):
+        for size in (small, large, small):
+            begin = time.process_time()
+            answer = work(size)
+            runs[size].append(time.process_time() - begin)
+            spent += runs[size][-1]
+        # Below 2 ms the clock's noise is larger than the growth.
+        ratio = min(runs[large]) / max(min(runs[small]), 0.002)
+        clear = not limit / 1.5 < ratio < limit * 1.5
+    evidence = "%d -> %d %s: %.1f ms -> %.1f ms CPU, x%.1f (limit x%g); %s" % (
+        small,
+        large,
+        what,
+        min(runs[small]) * 1000,
+        min(runs[large]) * 1000,
+        ratio,
+        limit,
+        answer,
+    )
+    return ("exploited" if ratio > limit else "blocked"), evidence
 
 
 def attack():
@@ -67,10 +72,11 @@ def attack():
         except wheelfile.WheelError as error:
             if "ad wheel filename" not in str(error):
                 raise
-        else:
-            raise RuntimeError("the name was accepted")
+            return "refused"
+        raise RuntimeError("the name was accepted")
 
-    return growth(refuse, 50)
+    # linear 2, quadratic 4, fifth power 32
+    return judge(refuse, 50, 100, 8, "parts")
 
 
 def run(*arguments):
@@ -92,8 +98,9 @@ def command():
         status, printed = run("unpack", "a" + "-1" * count)
         if not status or "ad wheel filename" not in printed:
             raise RuntimeError("the name was not refused: %r %r" % (status, printed))
+        return "refused"
 
-    return growth(refuse, 34)
+    return judge(refuse, 34, 68, 8, "parts")
 
 
 def unpack():
