@@ -94,8 +94,7 @@ async def _serve(bench: Workbench, settings: "ServiceSettings", *, embedded: boo
     from vertice.kernel.database import Database
 
     who = person()
-    tasks = Enqueuer(settings.database, bench.home)
-    api = open_api(settings, tasks, person=(who.name, who.email))
+    api = open_api(settings, Enqueuer(settings.database, bench.home), person=(who.name, who.email))
     async with Database.open(settings.database) as database:
         work, beside = None, None
         if embedded:
@@ -122,7 +121,6 @@ async def _serve(bench: Workbench, settings: "ServiceSettings", *, embedded: boo
             if beside is not None:
                 beside.cancel()
                 await asyncio.gather(beside, return_exceptions=True)
-            await tasks.close()
 
 
 def _say_where(settings: "ServiceSettings", port: int) -> None:

@@ -59,6 +59,9 @@ class ToldTasks:
     async def enqueue_execution(self, decision_id: UUID) -> None:
         self.executions.append(decision_id)
 
+    async def close(self) -> None:
+        pass
+
 
 @dataclass
 class Desk:

@@ -19,12 +19,13 @@ import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import psycopg
-from dbos import DBOS, DBOSClient
+from dbos import DBOS
 from dbos._sys_db import SystemDatabase
 
 from tests.adaptive.work.process import Registered, no_audit
@@ -40,6 +41,7 @@ from vertice.adaptive.review.audit import Anchor
 from vertice.adaptive.review.change import Change
 from vertice.adaptive.review.decide import ConflictError
 from vertice.adaptive.review.model import Decision, DecisionKind
+from vertice.adaptive.review.reading import expect
 from vertice.adaptive.review.store import ReviewStore
 from vertice.adaptive.work.decisions import StoredDecisions
 from vertice.adaptive.work.duties import Duties
@@ -124,7 +126,7 @@ class Points:
         self.around(checkout, "write_atomic", lambda *_: "a file of the project")
         self.around(WriteSession, "commit", lambda *_: "the change's commit", counts=_changes)
         self.around(Anchor, "advance", lambda *_: "the anchor")
-        self.around(DBOSClient, "enqueue", lambda *_: "the queue", after=_always)
+        self.around(Enqueuer, "_enqueue_now", lambda *_: "the queue", after=_always)
         self.around(SystemDatabase, "start_queued_workflows", lambda *_: "the claim", counts=_never, after=_claimed)
         self.around(SystemDatabase, "record_operation_result", lambda *_: "the step's result")
         self.around(SystemDatabase, "update_workflow_outcome", lambda *_: "the workflow's end", after=_always)
@@ -193,9 +195,10 @@ async def deciding(order: dict[str, Any], home: Path) -> None:
     )
     decision = Decision(DecisionKind.approve, "The proof is convincing.", reviewer_of(principal))
     try:
-        await decide(api.service, review, decision, principal)
+        await decide(api.service, CODE, decision, principal, seen=partial(expect, version=review.version))
     except ConflictError:
         print("decided already", file=sys.stderr)
+    await tasks.close()
 
 
 async def working(order: dict[str, Any], home: Path) -> None:

@@ -1,6 +1,8 @@
 """Decisions: one on one review, or the same on many of low risk; and what was decided."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from time import perf_counter
 from typing import Annotated
@@ -22,6 +24,7 @@ from vertice.adaptive.review.decide import MAX_TEXT, MIN_JUSTIFICATION, Conflict
 from vertice.adaptive.review.documents import DecisionDocument, decision_document
 from vertice.adaptive.review.model import Decision, DecisionKind, DecisionRecord, DecisionState, Review
 from vertice.adaptive.review.queue import Order, page
+from vertice.adaptive.review.reading import expect
 from vertice.adaptive.review.rules import facts_of, low_risk, permit, proposers_of
 from vertice.kernel.auth.model import Principal
 from vertice.kernel.errors import InputError, VerticeError
@@ -95,20 +98,38 @@ def router(service: Service) -> APIRouter:
     return routes
 
 
-async def decide(service: Service, review: Review, decision: Decision, principal: Principal) -> DecisionRecord:
-    """Let a decision bind, or wait for a second person's, and have it carried out."""
+async def decide(
+    service: Service,
+    code: str,
+    decision: Decision,
+    principal: Principal,
+    seen: Callable[[Review], None],
+) -> DecisionRecord:
+    """Let a decision bind, or wait for a second person's, and have it carried out.
+
+    `seen` raises ConflictError when the review is not what the person saw.
+    """
     started = perf_counter()
-    standing = Standing(None, None)
+    standing, version = Standing(None, None), None
+    where = await service.reviews.place(code)
+    policy = await service.policy_of(where)
     if decision.kind is DecisionKind.approve:
-        standing = await standing_of(service.reviews, review, service.settings.vertice_home, service.github)
+        review = await service.reviews.get(where.code)
+        seen(review)  # before the forge is asked
+        # What was looked at is what is approved.
+        version, standing = (
+            review.version,
+            await standing_of(service.reviews, review, service.settings.vertice_home, service.github),
+        )
     made = await service.reviews.record_decision(
-        review.code,
+        where.code,
         decision,
-        expected_version=review.version,
+        expected_version=version,
         standing=standing,
-        permit=permit(await service.policy_of(review), principal.role, proposers_of(review)),
+        permit=permit(policy, principal.role),
+        seen=seen,
     )
-    service.metrics.decided(made.kind, review.severity, seconds=perf_counter() - started)
+    service.metrics.decided(made.kind, where.severity, seconds=perf_counter() - started)
     if made.state is DecisionState.recorded:
         await service.tasks.enqueue_execution(made.id)
     return made
@@ -131,7 +152,6 @@ def _add_deciding(routes: APIRouter, service: Service) -> None:
         It is stored, and carried out after; the answer's `state` says how far it is. Where somebody else was faster,
         the 409 has the review as it is now in `current`.
         """
-        review = await service.reviews.get(code)
         decision = Decision(
             kind=said.decision,
             justification=said.justification,
@@ -141,10 +161,9 @@ def _add_deciding(routes: APIRouter, service: Service) -> None:
             accept_unproven=said.accept_unproven,
         )
         try:
-            _check_seen(review, said, matching)
-            made = await decide(service, review, decision, principal)
+            made = await decide(service, code, decision, principal, lambda review: _check_seen(review, said, matching))
         except ConflictError as conflict:
-            return await with_current(service, review.code, conflict)
+            return await with_current(service, code, conflict)
         except NotYetError as error:  # of the forge, whose state is no secret to whoever may decide
             return problem(
                 503,
@@ -229,7 +248,7 @@ async def _one_of_many(service: Service, code: str, said: BulkDecision, principa
         return BulkOutcome(review=code, decided=False, reason=f"would be decided: {why}", decision=None)
     decision = Decision(said.decision, said.justification, reviewer_of(principal))
     try:
-        made = await decide(service, review, decision, principal)
+        made = await decide(service, review.code, decision, principal, partial(expect, version=review.version))
     except VerticeError as error:
         return BulkOutcome(review=code, decided=False, reason=_said(error), decision=None)
     return BulkOutcome(review=code, decided=True, reason=why, decision=made.id)

@@ -135,7 +135,7 @@ def open_api(settings: ServiceSettings, tasks: Tasks, *, person: tuple[str, str]
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
-            for closing in (database.close, http.aclose, limiter.close, health.close):
+            for closing in (service.tasks.close, database.close, http.aclose, limiter.close, health.close):
                 stack.push_async_callback(closing)
             if hints is not None:
                 stack.push_async_callback(hints.close)

@@ -9,10 +9,11 @@ from uuid import UUID
 from vertice.adaptive.api.live import Audience
 from vertice.adaptive.execution.github import GitHubSettings
 from vertice.adaptive.metrics import HitlMetrics
+from vertice.adaptive.policies import Placed
 from vertice.adaptive.projects.model import Scan
 from vertice.adaptive.projects.scans import ScanStore
 from vertice.adaptive.projects.store import ProjectStore
-from vertice.adaptive.review.model import Review, Reviewer
+from vertice.adaptive.review.model import Reviewer
 from vertice.adaptive.review.policy import Policy
 from vertice.adaptive.review.store import ReviewStore
 from vertice.kernel.auth.model import Principal
@@ -34,6 +35,10 @@ class Tasks(Protocol):
         """A decision binds and is to be carried out."""
         ...
 
+    async def close(self) -> None:
+        """Tell what is still to be told."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -47,7 +52,7 @@ class Service:
     live: Live
     audience: Audience
     tasks: Tasks
-    policy_of: Callable[[Review], Awaitable[Policy]]
+    policy_of: Callable[[Placed], Awaitable[Policy]]
     """The service's policy, made stricter by the project's own."""
     github: GitHubSettings | None
     metrics: HitlMetrics

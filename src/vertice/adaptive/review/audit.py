@@ -13,7 +13,7 @@ insertion, a removal or a swap breaks the chain at that place. Two things more:
 import fcntl
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar
 
 from pydantic import Field
-from sqlalchemy import select
+from sqlalchemy import insert, select, update
 from sqlalchemy.engine import URL
 
 from vertice.adaptive.review.tables import AuditEntryRow, AuditHead
@@ -36,7 +36,9 @@ __all__ = [
     "AuditEntry",
     "AuditReport",
     "Head",
+    "NewEntry",
     "append",
+    "append_all",
     "entries",
     "is_empty",
     "last_head",
@@ -163,6 +165,16 @@ class Anchor:
             yield
 
 
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """What is to be entered."""
+
+    actor: str
+    action: str
+    subject: str
+    payload: Mapping[str, object]
+
+
 async def append(
     session: WriteSession,
     *,
@@ -173,21 +185,33 @@ async def append(
     clock: Callable[[], datetime],
 ) -> Head:
     """Add one entry in the caller's transaction and return the new head."""
-    last = (await session.execute(select(AuditHead).where(AuditHead.id == 1).with_for_update())).scalar_one()
-    draft = AuditEntry(
-        seq=last.seq + 1,
-        at=clock().astimezone(UTC).isoformat(timespec="microseconds"),
-        actor=actor,
-        action=action,
-        subject=subject,
-        payload=canonical(payload).decode(),
-        prev_hash=last.hash,
-        hash="",
-    )
-    values = {name: getattr(draft, name) for name in _FIELDS} | {"hash": _seal(draft)}
-    session.add(AuditEntryRow(**values))
-    last.seq, last.hash = draft.seq, values["hash"]
-    return Head(last.seq, last.hash)
+    return (await append_all(session, [NewEntry(actor, action, subject, payload)], clock))[-1]
+
+
+async def append_all(session: WriteSession, new: Sequence[NewEntry], clock: Callable[[], datetime]) -> tuple[Head, ...]:
+    """Add at least one entry in the caller's transaction; return the head after each."""
+    query = select(AuditHead.seq, AuditHead.hash).where(AuditHead.id == 1).with_for_update()
+    head = Head(*(await session.execute(query)).one())
+    at = clock().astimezone(UTC).isoformat(timespec="microseconds")
+    sealed, heads = [], []
+    for entry in new:
+        draft = AuditEntry(
+            seq=head.seq + 1,
+            at=at,
+            actor=entry.actor,
+            action=entry.action,
+            subject=entry.subject,
+            payload=canonical(entry.payload).decode(),
+            prev_hash=head.hash,
+            hash="",
+        )
+        values = {name: getattr(draft, name) for name in _FIELDS} | {"hash": _seal(draft)}
+        head = Head(draft.seq, values["hash"])
+        sealed.append(values)
+        heads.append(head)
+    await session.execute(insert(AuditEntryRow), sealed)
+    await session.execute(update(AuditHead).where(AuditHead.id == 1).values(seq=head.seq, hash=head.hash))
+    return tuple(heads)
 
 
 async def entries(session: ReadSession, *, after: int = 0, limit: int | None = None) -> AsyncIterator[AuditEntry]:

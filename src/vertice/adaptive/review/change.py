@@ -1,6 +1,7 @@
 """One write transaction on the reviews: the change, its audit entry, and who is told of it, all or nothing."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
@@ -11,7 +12,7 @@ from vertice.adaptive.advisories.model import Severity
 from vertice.adaptive.messages.live import ReviewFacts
 from vertice.adaptive.review import rows
 from vertice.adaptive.review.announcements import announce
-from vertice.adaptive.review.audit import Head, append
+from vertice.adaptive.review.audit import Head, NewEntry, append_all
 from vertice.adaptive.review.decide import UNDECIDED, ConflictError
 from vertice.adaptive.review.documents import FORM, rendered
 from vertice.adaptive.review.limits import promised
@@ -21,6 +22,7 @@ from vertice.adaptive.wargame.model import VerdictWord
 from vertice.kernel.bus.events import Event, told
 from vertice.kernel.bus.outbox import post
 from vertice.kernel.database import Table, WriteSession
+from vertice.kernel.origin import Origin, here
 from vertice.kernel.text import printable
 
 __all__ = ["CHANNELS", "Change", "propose", "review_channel"]
@@ -55,58 +57,109 @@ def review_channel(code: str) -> str:
     return f"review:{code}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Sealed:
+    """One change: what its audit entry says, but for the digests, and whom it is told to."""
+
+    actor: str
+    action: str
+    review: ApvReview
+    written: tuple[Table, ...]
+    gone: tuple[Table, ...]
+    payload: Mapping[str, object]
+    rendered: bool
+    """The review itself was changed."""
+    origin: Origin
+
+
 class Change:
-    """One write transaction, the audit entries it makes, and what it tells."""
+    """One write transaction, the audit entries it makes, and what it tells.
+
+    What `seal` and `note` are given is entered and told by `finish`, in their order, at the end of the transaction.
+    """
 
     def __init__(self, session: WriteSession, actor: str, clock: Callable[[], datetime]) -> None:
         self.session = session
         self.head: Head | None = None
         self.clock = clock
-        self._actor = actor
+        self.actor = actor
+        """Who does what is sealed next."""
+        self._sealed: list[_Sealed] = []
 
-    async def seal(
+    def seal(
         self, action: str, review: ApvReview, *others: Table, gone: Collection[Table] = (), **payload: object
     ) -> None:
         """Count the review's version up and enter the change, with the digests of every row it wrote or removed."""
         review.version += 1
         review.updated_at = self.clock()
-        await self._render(review, others, gone)
-        await self.note(action, review, review, *others, gone=gone, **payload)
+        self._enter(action, review, (review, *others), gone, payload, rendered=True)
 
-    async def note(
-        self, action: str, review: ApvReview, *written: Table, gone: Collection[Table] = (), **payload: object
-    ) -> None:
+    def note(self, action: str, review: ApvReview, *written: Table, **payload: object) -> None:
         """Enter what leaves the review as it was, and tell it."""
-        await self.session.flush()
-        digests = {rows.name_of(row): rows.digest(row) for row in written}
-        digests |= {rows.name_of(row): "" for row in gone}
-        self.head = await append(
-            self.session,
-            actor=self._actor,
-            action=action,
-            subject=review.apv_code,
-            payload={**payload, "status": review.status, "version": review.version, "rows": digests},
-            clock=self.clock,
-        )
-        decision = next((row for row in written if isinstance(row, HitlDecision)), None)
-        await self._tell(action, review, decision, self.head.seq)
+        self._enter(action, review, written, (), payload, rendered=False)
 
     def notify(self, notice: str, review: ApvReview, decision: HitlDecision) -> None:
         """Leave a notification that no change calls for."""
         data = _facts(review, decision)
         post(self.session, "notifications", notice, subject=review.apv_code, data=data, at=self.clock())
 
-    async def _render(self, review: ApvReview, others: Sequence[Table], gone: Collection[Table]) -> None:
-        """Keep the review as others read it, with the rows that this change writes and without those it removes."""
+    async def finish(self) -> None:
+        """Enter all changes and tell of them."""
+        if not self._sealed:
+            return
+        await self._render([one for one in self._sealed if one.rendered])
+        await self.session.flush()
+        heads = await append_all(
+            self.session,
+            [
+                NewEntry(one.actor, one.action, one.review.apv_code, {**one.payload, "rows": _digests(one)})
+                for one in self._sealed
+            ],
+            self.clock,
+        )
+        self.head = heads[-1]
+        events: list[Event] = []
+        for one, head in zip(self._sealed, heads, strict=True):
+            with one.origin.continued():
+                events += self._tell(one, head.seq)
+        await told(self.session, tuple(events))
+        self._sealed = []
+
+    def _enter(
+        self,
+        action: str,
+        review: ApvReview,
+        written: Sequence[Table],
+        gone: Collection[Table],
+        payload: Mapping[str, object],
+        *,
+        rendered: bool,
+    ) -> None:
+        whole = {**payload, "status": review.status, "version": review.version}
+        self._sealed.append(_Sealed(self.actor, action, review, tuple(written), tuple(gone), whole, rendered, here()))
+
+    async def _render(self, sealed: Sequence[_Sealed]) -> None:
+        """Keep the reviews as others read them, with the rows that are written and without those that are removed."""
+        reviews = {one.review.id: one.review for one in sealed}
+        if not reviews:
+            return
+        others = [row for one in sealed for row in one.written]
+        gone = [row for one in sealed for row in one.gone]
         with self.session.no_autoflush:
-            apvs = await self._children(ReviewApv, ReviewApv.review_id == review.id, others, gone)
-            decisions = await self._children(HitlDecision, HitlDecision.apv_id == review.id, others, gone)
-            later = await self.session.get(ApvReview, review.superseded_by) if review.superseded_by else None
-        apvs.sort(key=lambda apv: apv.position)
-        decisions.sort(key=lambda made: made.review_version)
-        whole = rows.to_review(review, apvs, decisions, later.apv_code if later else "")
-        review.line, review.document = rendered(whole)
-        review.form = FORM
+            apvs = await self._children(ReviewApv, ReviewApv.review_id.in_(reviews), others, gone)
+            decisions = await self._children(HitlDecision, HitlDecision.apv_id.in_(reviews), others, gone)
+            for review in reviews.values():
+                later = await self.session.get(ApvReview, review.superseded_by) if review.superseded_by else None
+                whole = rows.to_review(
+                    review,
+                    sorted((apv for apv in apvs if apv.review_id == review.id), key=lambda apv: apv.position),
+                    sorted(
+                        (made for made in decisions if made.apv_id == review.id), key=lambda made: made.review_version
+                    ),
+                    later.apv_code if later else "",
+                )
+                review.line, review.document = rendered(whole)
+                review.form = FORM
 
     async def _children(
         self, kind: type[_Child], mine: ColumnElement[bool], others: Sequence[Table], gone: Collection[Table]
@@ -115,15 +168,22 @@ class Change:
         found += [row for row in others if isinstance(row, kind) and row not in found]
         return [row for row in found if row not in gone]
 
-    async def _tell(self, action: str, review: ApvReview, decision: HitlDecision | None, seq: int) -> None:
+    def _tell(self, sealed: _Sealed, seq: int) -> list[Event]:
+        action, review = sealed.action, sealed.review
+        decision = next((row for row in sealed.written if isinstance(row, HitlDecision)), None)
         at, data = self.clock(), _facts(review, decision)
         channel, kind = _EVENTS.get(action, ("", action.replace(".", "_")))
-        # The audit chain's lock orders all writers, so its number serves as the events' too.
-        told_to = [review_channel(review.apv_code), *([channel] if channel else [])]
-        await told(self.session, tuple(Event(one, seq, kind, review.apv_code, data, at) for one in told_to))
         announce(self.session, action, review, decision, at)
         for notice in _notices(action, review):
             post(self.session, "notifications", notice, subject=review.apv_code, data=data, at=at)
+        # The audit chain's lock orders all writers, so its number serves as the events' too.
+        told_to = [review_channel(review.apv_code), *([channel] if channel else [])]
+        return [Event(one, seq, kind, review.apv_code, data, at) for one in told_to]
+
+
+def _digests(sealed: _Sealed) -> Mapping[str, str]:
+    digests = {rows.name_of(row): rows.digest(row) for row in sealed.written}
+    return digests | {rows.name_of(row): "" for row in sealed.gone}
 
 
 async def propose(change: Change, new: NewReview, due_at: Callable[[datetime], datetime | None]) -> UUID:
@@ -162,7 +222,7 @@ async def propose(change: Change, new: NewReview, due_at: Callable[[datetime], d
     session.add_all(runs)
     await session.flush()
     row.due_at = await promised(session, row, due_at)
-    await change.seal(
+    change.seal(
         action,
         row,
         revision,
@@ -181,7 +241,7 @@ async def propose(change: Change, new: NewReview, due_at: Callable[[datetime], d
     )
     for other in superseded:
         other.status, other.superseded_by = Status.superseded, row.id
-        await change.seal("review.superseded", other, *(await _lapse(change, other)), by=row.apv_code)
+        change.seal("review.superseded", other, *(await _lapse(change, other)), by=row.apv_code)
     return row.id
 
 

@@ -1,6 +1,6 @@
 """Rows of reviews found and put together, within a session."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy import select
@@ -13,21 +13,37 @@ from vertice.kernel.database import ReadSession, WriteSession
 from vertice.kernel.errors import UnknownError
 from vertice.kernel.text import printable
 
-__all__ = ["decided", "find", "held", "join", "load"]
+__all__ = ["decided", "expect", "find", "held", "held_many", "join", "load"]
 
 
 async def held(session: WriteSession, code: str, expected_version: int | None) -> tuple[ApvReview, Review]:
     """Return the review, which nobody else can change until the transaction ends."""
     row = await find(session, code, hold=True)
     review = (await load(session, [row]))[0]
-    if expected_version is not None and row.version != expected_version:
+    expect(review, expected_version)
+    return row, review
+
+
+async def held_many(session: WriteSession, codes: Sequence[str]) -> Mapping[str, tuple[ApvReview, Review]]:
+    """Return the reviews with these codes (which there are), which nobody else can change until the transaction ends.
+
+    Whoever holds several takes them in the order of their codes: so two never wait for each other.
+    """
+    query = select(ApvReview).where(ApvReview.apv_code.in_(codes)).order_by(ApvReview.apv_code).with_for_update()
+    found = (await session.scalars(query)).all()
+    held_now = zip(found, await load(session, found), strict=True)
+    return {row.apv_code: (row, review) for row, review in held_now}
+
+
+def expect(review: Review, version: int | None) -> None:
+    """Raise ConflictError when a version is expected and the review is at another."""
+    if version is not None and review.version != version:
         last = f" by {review.decisions[-1].reviewer.name}" if review.decisions else ""
         raise ConflictError(
-            f"was changed{last} while you decided (version {row.version}, you saw {expected_version})",
+            f"was changed{last} while you decided (version {review.version}, you saw {version})",
             where=review.code,
             todo="Look at it again and decide on what it says now.",
         )
-    return row, review
 
 
 async def join(session: WriteSession, review: Review, kind: DecisionKind) -> Sequence[HitlDecision]:

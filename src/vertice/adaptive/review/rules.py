@@ -153,14 +153,14 @@ def may_decide(policy: Policy, reviewer: Reviewer, role: Role, facts: Facts, kin
     return Allowed() if have >= want else NeedsSecond(have, want)
 
 
-def permit(policy: Policy, role: Role, proposed_by: Collection[str] = ()) -> Callable[[Review, Decision], bool]:
+def permit(policy: Policy, role: Role) -> Callable[[Review, Decision], bool]:
     """Return what `ReviewStore.record_decision` asks: whether a decision of somebody with this role binds now.
 
     It raises ForbiddenError when they may not decide so.
     """
 
     def binds(review: Review, decision: Decision) -> bool:
-        ruling = may_decide(policy, decision.reviewer, role, facts_of(review, proposed_by), decision.kind)
+        ruling = may_decide(policy, decision.reviewer, role, facts_of(review, proposers_of(review)), decision.kind)
         if isinstance(ruling, Refused):
             raise ForbiddenError(ruling.reason, where=review.code, todo=ruling.todo)
         return isinstance(ruling, Allowed)

@@ -8,6 +8,7 @@ async with Database.open(settings.database) as database:
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -47,7 +48,7 @@ from vertice.adaptive.review.model import (
     Reviewer,
     Status,
 )
-from vertice.adaptive.review.reading import decided, find, held, join, load
+from vertice.adaptive.review.reading import decided, expect, find, held, held_many, join, load
 from vertice.adaptive.review.tables import (
     ApvReview,
     HitlDecision,
@@ -56,11 +57,13 @@ from vertice.adaptive.review.tables import (
     WargameRunRow,
 )
 from vertice.kernel.database import Database, WriteSession, alone
-from vertice.kernel.errors import InputError, VerticeError
+from vertice.kernel.errors import InputError, UnfinishedError, VerticeError
 from vertice.kernel.logging import get_logger
+from vertice.kernel.origin import Origin, here
 from vertice.kernel.text import printable
+from vertice.kernel.together import Together
 
-__all__ = ["Permit", "ReviewStore"]
+__all__ = ["Permit", "Place", "ReviewStore"]
 
 Permit: TypeAlias = Callable[[Review, Decision], bool]
 """Say whether a decision binds now (True) or waits for another person's (False); raise when it is not allowed."""
@@ -77,8 +80,40 @@ def _now() -> datetime:
 _DOCUMENT = select(ApvReview.version, ApvReview.document, ApvReview.form).where(ApvReview.apv_code == bindparam("code"))
 
 
+_PLACE = select(ApvReview.apv_code, ApvReview.severity, ApvReview.project_id, ApvReview.project_root).where(
+    ApvReview.apv_code == bindparam("code")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a review belongs."""
+
+    code: str
+    severity: Severity
+    project_id: UUID | None
+    project_root: Path
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A decision that is to be recorded."""
+
+    code: str
+    decision: Decision
+    expected_version: int | None
+    standing: Standing
+    permit: Permit
+    seen: Callable[[Review], None]
+    origin: Origin
+
+
 def _binds(_review: Review, _decision: Decision) -> bool:
     return True
+
+
+def _whatever(_review: Review) -> None:
+    pass
 
 
 def _never(_severity: Severity, _created_at: datetime) -> datetime | None:
@@ -106,8 +141,8 @@ class ReviewStore:
     ) -> None:
         self._database = database
         self._anchor = Anchor(home, database.url)
-        self._anchoring = asyncio.Lock()
-        self._unanchored: list[Head] = []
+        self._advance = Together(self._anchor_all)
+        self._record = Together(self._record_all)
         self._begun = False
         self._clock = clock
         self._due_at = due_at
@@ -205,29 +240,85 @@ class ReviewStore:
         """Hold the decision against every process that shares a PostgreSQL database (`Database.exclusive`)."""
         return self._database.exclusive(f"decision {decision_id}")
 
+    async def place(self, name: str) -> Place:
+        """Return where the review with this code belongs, or as `get` finds it. Raises UnknownError."""
+        async with self._database.look() as connection:
+            row = (await connection.execute(_PLACE, {"code": name})).first()
+        if row is not None:
+            return Place(row[0], Severity(row[1]), row[2], Path(row[3]))
+        review = await self.get(name)
+        return Place(review.code, review.severity, review.project_id, review.project_root)
+
     async def record_decision(
-        self, code: str, decision: Decision, *, expected_version: int, standing: Standing, permit: Permit = _binds
+        self,
+        code: str,
+        decision: Decision,
+        *,
+        expected_version: int | None,
+        standing: Standing,
+        permit: Permit = _binds,
+        seen: Callable[[Review], None] = _whatever,
     ) -> DecisionRecord:
         """Let the decision bind (`decide.check` and `permit` hold). What it asks for is still to be carried out.
 
         Where `permit` wants another person's approval too, it waits for that, and the review stays open.
-        Raises ConflictError when the review is no longer at `expected_version`: somebody else was faster.
+        Raises ConflictError when the review is no longer at `expected_version` (None: whatever it is at), and what
+        `seen` raises of the review as it is now: somebody else was faster.
         """
-        async with self._change(actor=_actor(decision.reviewer)) as change:
-            row, review = await held(change.session, code, expected_version)
-            check(review, decision, standing)
-            binds = permit(review, decision)
-            made = rows.decision_row(review, decision, self._clock())
-            change.session.add(made)
-            action = "decision.recorded" if binds else "decision.waiting"
-            joined: Sequence[HitlDecision] = ()
-            if binds:
-                joined = await join(change.session, review, decision.kind)
-                row.status = next_status(decision.kind)
-            else:
-                made.state = DecisionState.waiting
-            await change.seal(action, row, made, *joined, decision=decision.kind, reason=made.comments)
-            return rows.to_decision(made)
+        return await self._record(_Asked(code, decision, expected_version, standing, permit, seen, here()))
+
+    async def _record_all(self, asked: Sequence[_Asked]) -> Sequence[DecisionRecord | Exception]:
+        """Record decisions in one transaction; of several on one review, the next ones in the next. Or refuse them."""
+        first = {one.code: index for index, one in reversed([*enumerate(asked)])}
+        now = sorted(first.values())
+        answers = dict(zip(now, await self._record_once([asked[index] for index in now]), strict=True))
+        later = [index for index in range(len(asked)) if index not in answers]
+        if later:
+            answers |= zip(later, await self._record_all([asked[index] for index in later]), strict=True)
+        return [answers[index] for index in range(len(asked))]
+
+    async def _record_once(self, asked: Sequence[_Asked]) -> Sequence[DecisionRecord | Exception]:
+        try:
+            async with self._change() as change:
+                answers = await self._record_each(change, asked)
+        except Exception as error:  # noqa: BLE001  (who asked gets it)
+            if len(asked) == 1 or isinstance(error, UnfinishedError):  # away is the database for all
+                return [error] * len(asked)
+            return [answer for one in asked for answer in await self._record_once([one])]  # it may be the fault of one
+        return answers
+
+    async def _record_each(self, change: Change, asked: Sequence[_Asked]) -> list[DecisionRecord | Exception]:
+        found = await held_many(change.session, [one.code for one in asked])
+        answers: list[DecisionRecord | Exception] = []
+        for one in asked:
+            with one.origin.continued():
+                try:
+                    row, review = found.get(one.code) or await held(change.session, one.code, None)
+                    answers.append(await self._record_one(change, row, review, one))
+                except UnfinishedError:
+                    raise
+                except VerticeError as error:  # refused before anything was written
+                    answers.append(error)
+        return answers
+
+    async def _record_one(self, change: Change, row: ApvReview, review: Review, asked: _Asked) -> DecisionRecord:
+        decision = asked.decision
+        asked.seen(review)
+        expect(review, asked.expected_version)
+        check(review, decision, asked.standing)
+        binds = asked.permit(review, decision)
+        made = rows.decision_row(review, decision, self._clock())
+        joined: Sequence[HitlDecision] = ()
+        if binds:
+            joined = await join(change.session, review, decision.kind)
+            row.status = next_status(decision.kind)
+        else:
+            made.state = DecisionState.waiting
+        change.session.add(made)
+        change.actor = _actor(decision.reviewer)
+        action = "decision.recorded" if binds else "decision.waiting"
+        change.seal(action, row, made, *joined, decision=decision.kind, reason=made.comments)
+        return rows.to_decision(made)
 
     async def assign(self, code: str, to: Reviewer | None, *, by: Reviewer, expected_version: int | None) -> Review:
         """Give the review to somebody, or to nobody; `expected_version` None: whatever it is at.
@@ -244,7 +335,7 @@ class ReviewStore:
             row.claimed_at = self._clock() if to else None
             mine = to is not None and to.key == by.key
             action = "review.claimed" if mine else "review.assigned" if to else "review.released"
-            await change.seal(action, row, assignee=row.assignee)
+            change.seal(action, row, assignee=row.assignee)
             return (await load(change.session, [row]))[0]
 
     async def comment(self, code: str, by: Reviewer, text: str) -> Comment:
@@ -261,7 +352,7 @@ class ReviewStore:
                 created_at=self._clock(),
             )
             change.session.add(made)
-            await change.note("comment.added", row, made)
+            change.note("comment.added", row, made)
             return rows.to_comment(made)
 
     async def comments(self, code: str) -> tuple[Comment, ...]:
@@ -278,7 +369,7 @@ class ReviewStore:
             row, review = await held(change.session, code, None)
             if review.status in UNDECIDED and (row.due_at is None or due_at < row.due_at):
                 before, row.due_at = row.due_at, due_at
-                await change.seal("review.brought_forward", row, before=before, due_at=due_at)
+                change.seal("review.brought_forward", row, before=before, due_at=due_at)
 
     async def mark_overdue(self, code: str, *, escalate_to: Sequence[str]) -> None:
         """Escalate a review whose time limit has passed; doing it again changes nothing."""
@@ -287,7 +378,7 @@ class ReviewStore:
             if review.status not in UNDECIDED or review.status is Status.escalated:
                 return
             row.status = Status.escalated
-            await change.seal("review.overdue", row, due_at=row.due_at, to=list(escalate_to))
+            change.seal("review.overdue", row, due_at=row.due_at, to=list(escalate_to))
 
     async def record_outcome(self, decision_id: UUID, action: Action, detail: str = "") -> DecisionRecord:
         """Say that the decision was carried out. Saying it again changes nothing."""
@@ -296,7 +387,7 @@ class ReviewStore:
             if made.state == DecisionState.recorded:
                 made.state, made.action_taken, made.detail = DecisionState.done, action, detail
                 made.carried_out_at = self._clock()
-                await change.seal("decision.carried_out", row, made, done=action, detail=detail)
+                change.seal("decision.carried_out", row, made, done=action, detail=detail)
             return rows.to_decision(made)
 
     async def record_wait(self, decision_id: UUID, why: str) -> None:
@@ -310,7 +401,7 @@ class ReviewStore:
                 return
             if made.detail != why:
                 made.detail = why
-                await change.seal("decision.postponed", row, made, why=why)
+                change.seal("decision.postponed", row, made, why=why)
             if self._clock() - made.created_at >= _LONG_WAIT:
                 change.notify("execution.waiting", row, made)
 
@@ -322,7 +413,7 @@ class ReviewStore:
                 made.state, made.detail = DecisionState.failed, why
                 if row.revision == made.review_revision:
                     row.status = made.status_before
-                await change.seal("decision.not_carried_out", row, made, why=why)
+                change.seal("decision.not_carried_out", row, made, why=why)
             return rows.to_decision(made)
 
     async def record_elsewhere(
@@ -372,7 +463,8 @@ class ReviewStore:
         session.add(made)
         row.status = next_status(decision.kind)
         joined = await join(session, review, DecisionKind.reject)
-        await change.seal("decision.made_elsewhere", row, made, *joined, decision=decision.kind, detail=detail)
+        change.seal("decision.made_elsewhere", row, made, *joined, decision=decision.kind, detail=detail)
+        await change.finish()
         return rows.to_decision(made)
 
     async def uncarried(self) -> tuple[DecisionRecord, ...]:
@@ -442,6 +534,7 @@ class ReviewStore:
             async with self._database.write() as session:
                 change = Change(session, actor, self._clock)
                 yield change
+                await change.finish()
         except (IntegrityError, StaleDataError) as error:
             raise ConflictError(
                 "another process changed the same review", where="reviews", todo="Look at it again."
@@ -450,18 +543,14 @@ class ReviewStore:
             self._changed()
             await self._advance(change.head)
 
-    async def _advance(self, head: Head) -> None:
-        """Anchor the change; of several at once the last one for all."""
-        self._unanchored.append(head)
-        async with self._anchoring:
-            heads, self._unanchored = self._unanchored, []
-            if not heads:
-                return
-            try:
-                await asyncio.to_thread(self._anchor.advance, max(heads, key=lambda one: one.seq))
-            except VerticeError as error:
-                # What it names is committed and the anchor may lag: the next change brings it up.
-                get_logger(__name__).warning("audit anchor not written", why=str(error))
+    async def _anchor_all(self, heads: Sequence[Head]) -> Sequence[None]:
+        """Anchor changes: the last one for all."""
+        try:
+            await asyncio.to_thread(self._anchor.advance, max(heads, key=lambda one: one.seq))
+        except VerticeError as error:
+            # What it names is committed and the anchor may lag: the next change brings it up.
+            get_logger(__name__).warning("audit anchor not written", why=str(error))
+        return [None] * len(heads)
 
     async def _empty(self) -> bool:
         async with self._database.read() as session:

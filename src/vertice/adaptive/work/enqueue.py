@@ -1,11 +1,13 @@
 """Putting work on the queues: at once from the API, and from the sweep for what a process that died did not."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 from uuid import UUID
 
 from dbos import DBOSClient, EnqueueOptions
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import create_engine
 
 from vertice.adaptive.engine import APPLICATION
 from vertice.adaptive.projects.model import Scan
@@ -13,8 +15,12 @@ from vertice.adaptive.serializer import JsonSerializer
 from vertice.adaptive.work.names import EXECUTIONS, SCANS, VERSION, decision_workflow, engine_url, scan_workflow
 from vertice.kernel.logging import get_logger
 from vertice.kernel.origin import here
+from vertice.kernel.together import Together
 
 __all__ = ["Enqueuer", "engine_client", "execution_options", "scan_options"]
+
+_Work: TypeAlias = tuple[EnqueueOptions, tuple[object, ...]]
+"""How it is put on its queue, and what its workflow takes."""
 
 
 def scan_options(scan: Scan) -> EnqueueOptions:
@@ -60,23 +66,37 @@ class Enqueuer:
 
     def __init__(self, database_url: str, home: Path) -> None:
         self._client = engine_client(database_url, home)
+        self._engine = create_engine(engine_url(database_url, home), pool_size=1, pool_pre_ping=True)
+        self._enqueue = Together(self._enqueue_all)
+        self._under_way: set[asyncio.Task[None]] = set()
 
     async def enqueue_scan(self, scan: Scan) -> None:
         """Have the scan done as soon as a worker has room."""
-        await self._enqueue(scan_options(scan), str(scan.id))
+        await self._enqueue((scan_options(scan), (str(scan.id),)))
 
     async def enqueue_execution(self, decision_id: UUID) -> None:
-        """Have the decision carried out as soon as a worker has room."""
-        await self._enqueue(execution_options(decision_id), str(decision_id), 1, here())
+        """Have the decision carried out as soon as a worker has room. Returns before it is on the queue."""
+        work = (execution_options(decision_id), (str(decision_id), 1, here()))
+        task = asyncio.create_task(self._enqueue(work))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Put on the queues what is under way, and give the connections back."""
+        await asyncio.gather(*self._under_way)
         await asyncio.to_thread(self._client.destroy)
+        await asyncio.to_thread(self._engine.dispose)
 
-    async def _enqueue(self, options: EnqueueOptions, *args: object) -> None:
+    async def _enqueue_all(self, work: Sequence[_Work]) -> Sequence[None]:
         try:
-            await asyncio.to_thread(self._client.enqueue, options, *args)
-        except SQLAlchemyError as error:
-            # No worker ever ran here, or the database is away: the row is committed, which is what counts.
-            why = type(error).__name__
-            get_logger(__name__).warning("left to the sweep", workflow=options.get("workflow_id"), why=why)
+            await asyncio.to_thread(self._enqueue_now, work)
+        except Exception as error:  # noqa: BLE001  (no worker ever ran here, the database is away, or anything else)
+            # The rows are committed, which is what counts.
+            names = [options.get("workflow_id") for options, _ in work]
+            get_logger(__name__).warning("left to the sweep", workflows=names, why=type(error).__name__)
+        return [None] * len(work)
+
+    def _enqueue_now(self, work: Sequence[_Work]) -> None:
+        with self._engine.begin() as connection:
+            for options, arguments in work:
+                self._client.enqueue_in_transaction(connection, options, *arguments)
