@@ -173,3 +173,18 @@ async def test_options_say_what_you_may_do_and_why_not(desk):
     assert "takes the role lead" in hers["approve"]["reason"]
     leads = {one["decision"]: one for one in (await lena.get(f"/hitl/reviews/{review.code}/options")).json()["items"]}
     assert leads["approve"]["allowed"]
+
+
+async def test_everybody_who_ever_logged_in_is_listed_by_name_to_give_reviews_to(desk):
+    for name in ("rui", "lena"):
+        await desk.person(name)
+    rita = await desk.person("rita")
+    first = await rita.get("/hitl/people", params={"limit": 2})
+    assert [(one["id"], one["name"], one["role"]) for one in first.json()["items"]] == [
+        ("test|lena", "Lena", "lead"),
+        ("test|rita", "Rita", "reviewer"),
+    ]
+    assert all("@" not in str(one) for one in first.json()["items"])
+    rest = await rita.get("/hitl/people", params={"limit": 2, "cursor": first.json()["next"]})
+    assert ([one["name"] for one in rest.json()["items"]], rest.json()["next"]) == (["Rui"], None)
+    assert (await desk.client().get("/hitl/people")).status_code == 401

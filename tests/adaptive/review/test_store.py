@@ -6,15 +6,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+import pytest_asyncio
+from sqlalchemy import Engine, event, select
 
 from vertice.adaptive.advisories.model import Severity
 from vertice.adaptive.review.decide import ConflictError, Standing
-from vertice.adaptive.review.model import Action, DecisionKind, DecisionState, Reviewer, Status
+from vertice.adaptive.review.model import Action, DecisionKind, DecisionRecord, DecisionState, Reviewer, Status
 from vertice.adaptive.review.store import ReviewStore
-from vertice.kernel.bus.tables import OutboxRow
+from vertice.kernel.bus.tables import EventRow, OutboxRow
 from vertice.kernel.database import Database
 from vertice.kernel.errors import InputError
+from vertice.kernel.origin import Origin
 
 
 async def test_a_review_comes_back_as_it_was_given(store, samples):
@@ -216,6 +218,80 @@ async def test_of_two_deciders_on_one_version_one_loses_with_a_clear_error(store
     assert len(found.decisions) == 1
     assert f"changed by {found.decisions[0].reviewer.name}" in lost.what
     assert (await store.verify()).ok
+
+
+@pytest_asyncio.fixture
+async def many(store, samples):
+    """Twelve reviews, each of a finding of its own."""
+    made = []
+    for number in range(12):
+        code = f"APV-20261121-{number:03d}"
+        new = samples.a_new_review(f"run-{number}", apvs=(samples.an_apv(code),), root=f"/srv/shop-{number}")
+        made.append(await store.create(new))
+    return made
+
+
+async def test_decisions_at_the_same_time_share_a_transaction_and_each_is_its_own(store, samples, many, url):
+    """Who refused, and in which request, is told for each; a refused one and a loser take nobody along."""
+    commits: list[int] = []
+
+    def counted(_connection: object) -> None:
+        commits.append(1)
+
+    people = [Reviewer(f"Reviewer {number}", f"r{number}@example.org") for number in range(len(many))]
+
+    async def decide(index: int, expected_version: int = 1) -> DecisionRecord:
+        with Origin("", f"request-{index}").continued():
+            return await store.record_decision(
+                many[index].code,
+                samples.a_decision(DecisionKind.reject, people[index]),
+                expected_version=expected_version,
+                standing=Standing(None, None),
+            )
+
+    store._begun = True
+    event.listen(Engine, "commit", counted)
+    try:
+        answers = await asyncio.gather(
+            *(decide(index) for index in range(10)), decide(10, 7), decide(3), return_exceptions=True
+        )
+    finally:
+        event.remove(Engine, "commit", counted)
+    assert all(isinstance(answer, DecisionRecord) for answer in answers[:10])
+    assert [str(answer.what) for answer in answers[10:]] == [
+        "was changed while you decided (version 1, you saw 7)",
+        "was changed by Reviewer 3 while you decided (version 2, you saw 1)",
+    ]
+    assert len(commits) == 2  # of the twelve but one; of the second one on the same review
+    assert [(await store.get(one.code)).status for one in many] == [Status.rejected] * 10 + [Status.pending] * 2
+    entries = [entry for entry in await store.audit() if entry.action == "decision.recorded"]
+    assert {(entry.subject, entry.actor) for entry in entries} == {
+        (many[index].code, f"{people[index].name} <{people[index].email}>") for index in range(10)
+    }
+    assert [entry.seq for entry in await store.audit()] == list(range(1, 23))
+    async with Database.open(url) as database, database.read() as session:
+        told = await session.execute(
+            select(OutboxRow.subject, OutboxRow.correlation_id).where(OutboxRow.type == "dev.vertice.decision.made")
+        )
+        assert {tuple(row) for row in told} == {(many[index].code, f"request-{index}") for index in range(10)}
+        events = (await session.scalars(select(EventRow.seq).where(EventRow.channel == "decisions"))).all()
+        assert sorted(events) == list(range(13, 23))
+    assert (await store.verify()).ok
+
+
+async def test_a_review_that_cannot_be_read_harms_no_other_decision(store, samples, many, tamper):
+    await tamper(f"UPDATE apv_reviews SET remedy = 'no JSON' WHERE apv_code = '{many[1].code}'")
+    answers = await asyncio.gather(
+        *(
+            store.record_decision(
+                one.code, samples.a_decision(DecisionKind.reject), expected_version=1, standing=Standing(None, None)
+            )
+            for one in many[:3]
+        ),
+        return_exceptions=True,
+    )
+    assert [isinstance(answer, DecisionRecord) for answer in answers] == [True, False, True]
+    assert len([entry for entry in await store.audit() if entry.action == "decision.recorded"]) == 2
 
 
 DECIDER = """

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, FastAPI, WebSocket
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
-from vertice.adaptive.api import decisions, live, overview, projects, records, reviews, webhooks
+from vertice.adaptive.api import decisions, live, overview, people, projects, records, reviews, webhooks
 from vertice.adaptive.api.access import count_logins
 from vertice.adaptive.api.console import mount_console
 from vertice.adaptive.api.openapi import ABOUT, TAGS, VERSION, describe, operation_id
@@ -99,6 +99,7 @@ def _routes(parts: Parts) -> list[APIRouter]:
         records.router(service),
         projects.router(service),
         overview.router(service),
+        people.router(service),
         webhooks.router(service),
         problem_routes(KINDS),
         health_routes(parts.health, parts.readiness),

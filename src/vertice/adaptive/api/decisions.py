@@ -75,7 +75,9 @@ class BulkOutcome(BaseModel):
     """What became of one review in a bulk decision."""
 
     review: str = Field(description="Its code.")
-    decided: bool
+    decided: bool = Field(
+        description="Whether it was decided; in a dry run, whether it would be, as far as that is known."
+    )
     reason: str = Field(description="Why it was left, or why it counts as low risk.")
     decision: UUID | None = Field(description="Id of the decision; null where none was made.")
 
@@ -83,7 +85,8 @@ class BulkOutcome(BaseModel):
 class BulkOutcomes(BaseModel):
     """What became of each."""
 
-    decided: int = Field(description="How many reviews were decided.")
+    dry_run: bool = Field(description="Nothing was decided.")
+    decided: int = Field(description="How many reviews were decided; in a dry run, how many would be.")
     left: int = Field(description="How many were left.")
     items: list[BulkOutcome]
     more: bool = Field(description=f"More reviews fit than the {_BULK} that were looked at.")
@@ -224,7 +227,11 @@ def _add_bulk(routes: APIRouter, service: Service) -> None:
         decided = sum(outcome.decided for outcome in outcomes)
         return answers.document(
             BulkOutcomes(
-                decided=decided, left=len(outcomes) - decided, items=outcomes, more=cursor is not None
+                dry_run=said.dry_run,
+                decided=decided,
+                left=len(outcomes) - decided,
+                items=outcomes,
+                more=cursor is not None,
             ).model_dump()
         )
 
@@ -245,7 +252,7 @@ async def _one_of_many(service: Service, code: str, said: BulkDecision, principa
     if not low:
         return BulkOutcome(review=code, decided=False, reason=why, decision=None)
     if said.dry_run:
-        return BulkOutcome(review=code, decided=False, reason=f"would be decided: {why}", decision=None)
+        return BulkOutcome(review=code, decided=True, reason=why, decision=None)
     decision = Decision(said.decision, said.justification, reviewer_of(principal))
     try:
         made = await decide(service, review.code, decision, principal, partial(expect, version=review.version))

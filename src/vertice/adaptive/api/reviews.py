@@ -70,7 +70,7 @@ class Assignee(BaseModel):
     """Who is to look at a review."""
 
     model_config: ClassVar = ConfigDict(extra="forbid")
-    id: str = Field(min_length=1, max_length=200, description="Id of a login, as `GET /hitl/session` says it.")
+    id: str = Field(min_length=1, max_length=200, description="Id of a login, as `GET /hitl/people` says it.")
 
 
 class Option(BaseModel):
@@ -184,9 +184,7 @@ def _add_assignment(routes: APIRouter, service: Service) -> None:
         async with service.database.read() as session:
             name = await identities.name_of(session, to.id)
         if name is None:
-            raise InputError(
-                "nobody of this id has logged in", where="id", todo="Give the id that `GET /hitl/session` tells them."
-            )
+            raise InputError("nobody of this id has logged in", where="id", todo="Take one from `GET /hitl/people`.")
         return await assigned(review, Reviewer(name, "", to.id), principal, matching)
 
 

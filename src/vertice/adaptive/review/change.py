@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, and_, or_, select
 
 from vertice.adaptive.advisories.model import Severity
 from vertice.adaptive.messages.live import ReviewFacts
@@ -192,9 +192,7 @@ async def propose(change: Change, new: NewReview, due_at: Callable[[datetime], d
     `due_at`: until when policy wants it decided if its time counts from a moment.
     """
     session = change.session
-    row = (
-        await session.scalars(select(ApvReview).where(ApvReview.apv_code == new.apvs[0].code).with_for_update())
-    ).one_or_none()
+    row, others = await _concerned(session, new)
     action = "review.created" if row is None else "review.revised"
     old: Sequence[ReviewApv] = ()
     if row is None:
@@ -207,7 +205,7 @@ async def propose(change: Change, new: NewReview, due_at: Callable[[datetime], d
                 todo="Two homes number their findings by themselves: give each a database of its own.",
             )
         old = (await session.scalars(select(ReviewApv).where(ReviewApv.review_id == row.id))).all()
-    superseded = await _superseded(change, row, new)  # locked before the audit chain is: two changes never cross
+    superseded = await _covered(session, others, new)
     rows.fill(row, new)
     row.status, row.superseded_by, row.revision, row.updated_at = Status.pending, None, row.revision + 1, change.clock()
     session.add(row)
@@ -252,21 +250,32 @@ def _same_project(row: ApvReview, new: NewReview) -> bool:
     )
 
 
-async def _superseded(change: Change, by: ApvReview, new: NewReview) -> list[ApvReview]:
-    session = change.session
-    covered = {apv.code for apv in new.apvs}
-    touched = select(ReviewApv.review_id).where(ReviewApv.apv_code.in_(covered))
-    query = select(ApvReview).where(
+async def _concerned(session: WriteSession, new: NewReview) -> tuple[ApvReview | None, list[ApvReview]]:
+    """Return the review of the most urgent APV, and the undecided ones of the same manifest that share an APV.
+
+    Nobody else can change them until the transaction ends; they are taken in the order of their codes, as always.
+    """
+    code = new.apvs[0].code
+    touched = select(ReviewApv.review_id).where(ReviewApv.apv_code.in_([apv.code for apv in new.apvs]))
+    shares = and_(
         ApvReview.id.in_(touched),
         ApvReview.project_root == str(new.project_root)
         if new.project_id is None
         else ApvReview.project_id == new.project_id,
         ApvReview.manifest == new.remedy.manifest,
         ApvReview.status.in_(UNDECIDED),
-        ApvReview.id != by.id,
     )
+    query = select(ApvReview).where(or_(ApvReview.apv_code == code, shares)).order_by(ApvReview.apv_code)
+    found = (await session.scalars(query.with_for_update())).all()
+    own = next((row for row in found if row.apv_code == code), None)
+    return own, [row for row in found if row is not own]
+
+
+async def _covered(session: WriteSession, others: Sequence[ApvReview], new: NewReview) -> list[ApvReview]:
+    """Return those of which the new proposal has every APV."""
+    covered = {apv.code for apv in new.apvs}
     found = []
-    for row in (await session.scalars(query.order_by(ApvReview.apv_code).with_for_update())).all():
+    for row in others:
         codes = await session.scalars(select(ReviewApv.apv_code).where(ReviewApv.review_id == row.id))
         if covered.issuperset(codes):
             found.append(row)

@@ -214,7 +214,7 @@ class ReviewStore:
         stale = or_(ApvReview.form.is_(None), ApvReview.form != FORM)
         while True:
             async with self._database.write() as session:
-                query = select(ApvReview).where(stale).order_by(ApvReview.id).limit(at_once).with_for_update()
+                query = select(ApvReview).where(stale).order_by(ApvReview.apv_code).limit(at_once).with_for_update()
                 found = (await session.scalars(query)).all()
                 for row, review in zip(found, await load(session, found), strict=True):
                     row.line, row.document = rendered(review)

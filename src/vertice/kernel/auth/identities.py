@@ -1,20 +1,40 @@
 """The rows of everybody who ever logged in."""
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
 from uuid import UUID, uuid4
 
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from vertice.kernel.auth.model import MAX_ID, AuthError, Identity
+from vertice.kernel.auth.model import MAX_ID, AuthError, Identity, Role
 from vertice.kernel.auth.tables import IdentityRow
+from vertice.kernel.codec import DESCRIBED
 from vertice.kernel.database import ReadSession, WriteSession
+from vertice.kernel.http.pages import Key, PageRequest, Sort
 from vertice.kernel.text import printable
 
-__all__ = ["checked", "find", "name_of", "remember"]
+__all__ = ["Person", "checked", "find", "name_of", "people", "remember"]
 
+_BY_NAME = Sort("name", (Key(IdentityRow.name), Key(IdentityRow.id)))
 _NAME = 100
 _EMAIL = 150
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who has logged in."""
+
+    __pydantic_config__: ClassVar = DESCRIBED
+
+    id: str
+    """As the provider knows them, with its name before it: `Principal.id`."""
+    name: str
+    role: Role
+    """As of the last login."""
+    seen_at: datetime
+    """Of the last login."""
 
 
 def checked(identity: Identity) -> Identity:
@@ -44,6 +64,13 @@ async def name_of(session: ReadSession, id_: str) -> str | None:
     """Return the name of who logs in as `Principal.id`, None when nobody ever did."""
     query = select(IdentityRow.name).where(IdentityRow.issuer + "|" + IdentityRow.subject == id_)
     return (await session.scalars(query)).one_or_none()
+
+
+async def people(session: ReadSession, which: PageRequest) -> tuple[tuple[Person, ...], str | None]:
+    """Return one page of everybody who ever logged in, by name, and the cursor of the next."""
+    rows, cursor = _BY_NAME.cut((await session.scalars(_BY_NAME.page(select(IdentityRow), which))).all(), which)
+    found = (Person(f"{row.issuer}|{row.subject}", row.name, Role(row.role), row.seen_at) for row in rows)
+    return tuple(found), cursor
 
 
 async def remember(session: WriteSession, identity: Identity, at: datetime, *, renew: bool) -> UUID:
