@@ -17,6 +17,7 @@ from vertice.adaptive.review.decide import UNDECIDED, ConflictError
 from vertice.adaptive.review.documents import FORM, rendered
 from vertice.adaptive.review.limits import promised
 from vertice.adaptive.review.model import DecisionState, NewReview, Status
+from vertice.adaptive.review.reading import listed
 from vertice.adaptive.review.tables import ApvReview, HitlDecision, ReviewApv
 from vertice.adaptive.wargame.model import VerdictWord
 from vertice.kernel.bus.events import Event, told
@@ -146,8 +147,8 @@ class Change:
         others = [row for one in sealed for row in one.written]
         gone = [row for one in sealed for row in one.gone]
         with self.session.no_autoflush:
-            apvs = await self._children(ReviewApv, ReviewApv.review_id.in_(reviews), others, gone)
-            decisions = await self._children(HitlDecision, HitlDecision.apv_id.in_(reviews), others, gone)
+            apvs = await self._children(ReviewApv, ReviewApv.review_id.in_(listed(reviews)), others, gone)
+            decisions = await self._children(HitlDecision, HitlDecision.apv_id.in_(listed(reviews)), others, gone)
             for review in reviews.values():
                 later = await self.session.get(ApvReview, review.superseded_by) if review.superseded_by else None
                 whole = rows.to_review(

@@ -1,6 +1,7 @@
 """Rows of reviews found and put together, within a session."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import select
@@ -13,7 +14,18 @@ from vertice.kernel.database import ReadSession, WriteSession
 from vertice.kernel.errors import UnknownError
 from vertice.kernel.text import printable
 
-__all__ = ["decided", "expect", "find", "held", "held_many", "join", "load"]
+__all__ = ["decided", "expect", "find", "held", "held_many", "join", "listed", "load"]
+
+_T = TypeVar("_T")
+
+
+def listed(values: Collection[_T]) -> list[_T]:
+    """Return the values for an SQL `IN`, some of them repeated: as many as a power of two.
+
+    Lists of every length would each be another statement to parse, to plan and to keep.
+    """
+    whole = list(values)
+    return whole + whole[-1:] * ((1 << (len(whole) - 1).bit_length()) - len(whole)) if whole else []
 
 
 async def held(session: WriteSession, code: str, expected_version: int | None) -> tuple[ApvReview, Review]:
@@ -29,7 +41,9 @@ async def held_many(session: WriteSession, codes: Sequence[str]) -> Mapping[str,
 
     Whoever holds several takes them in the order of their codes: so two never wait for each other.
     """
-    query = select(ApvReview).where(ApvReview.apv_code.in_(codes)).order_by(ApvReview.apv_code).with_for_update()
+    query = (
+        select(ApvReview).where(ApvReview.apv_code.in_(listed(codes))).order_by(ApvReview.apv_code).with_for_update()
+    )
     found = (await session.scalars(query)).all()
     held_now = zip(found, await load(session, found), strict=True)
     return {row.apv_code: (row, review) for row, review in held_now}
@@ -89,7 +103,7 @@ async def decided(session: WriteSession, decision_id: UUID) -> tuple[HitlDecisio
 async def load(session: ReadSession | WriteSession, found: Iterable[ApvReview]) -> tuple[Review, ...]:
     """Return the reviews with their findings and decisions."""
     reviews = tuple(found)
-    ids = [row.id for row in reviews]
+    ids = listed([row.id for row in reviews])
     later = [row.superseded_by for row in reviews if row.superseded_by is not None]
     apvs = (
         await session.scalars(select(ReviewApv).where(ReviewApv.review_id.in_(ids)).order_by(ReviewApv.position))

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 from uuid import UUID, uuid4
 
 from sqlalchemy import bindparam, or_, select
@@ -33,7 +32,7 @@ from vertice.adaptive.review.audit import (
     verify_chain,
 )
 from vertice.adaptive.review.change import Change, propose
-from vertice.adaptive.review.decide import UNDECIDED, ConflictError, Standing, check, check_comment, next_status
+from vertice.adaptive.review.decide import UNDECIDED, ConflictError, Standing, check_comment, next_status
 from vertice.adaptive.review.documents import FORM, rendered
 from vertice.adaptive.review.integrity import check as check_record
 from vertice.adaptive.review.model import (
@@ -48,7 +47,8 @@ from vertice.adaptive.review.model import (
     Reviewer,
     Status,
 )
-from vertice.adaptive.review.reading import decided, expect, find, held, held_many, join, load
+from vertice.adaptive.review.reading import decided, find, held, join, load
+from vertice.adaptive.review.recording import Asked, Permit, actor_of, record
 from vertice.adaptive.review.tables import (
     ApvReview,
     HitlDecision,
@@ -59,14 +59,11 @@ from vertice.adaptive.review.tables import (
 from vertice.kernel.database import Database, WriteSession, alone
 from vertice.kernel.errors import InputError, UnfinishedError, VerticeError
 from vertice.kernel.logging import get_logger
-from vertice.kernel.origin import Origin, here
+from vertice.kernel.origin import here
 from vertice.kernel.text import printable
 from vertice.kernel.together import Together
 
-__all__ = ["Permit", "Place", "ReviewStore"]
-
-Permit: TypeAlias = Callable[[Review, Decision], bool]
-"""Say whether a decision binds now (True) or waits for another person's (False); raise when it is not allowed."""
+__all__ = ["Place", "ReviewStore"]
 
 _LONG_WAIT = timedelta(hours=1)
 _SYSTEM = "vertice"
@@ -93,19 +90,6 @@ class Place:
     severity: Severity
     project_id: UUID | None
     project_root: Path
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A decision that is to be recorded."""
-
-    code: str
-    decision: Decision
-    expected_version: int | None
-    standing: Standing
-    permit: Permit
-    seen: Callable[[Review], None]
-    origin: Origin
 
 
 def _binds(_review: Review, _decision: Decision) -> bool:
@@ -265,9 +249,9 @@ class ReviewStore:
         Raises ConflictError when the review is no longer at `expected_version` (None: whatever it is at), and what
         `seen` raises of the review as it is now: somebody else was faster.
         """
-        return await self._record(_Asked(code, decision, expected_version, standing, permit, seen, here()))
+        return await self._record(Asked(code, decision, expected_version, standing, permit, seen, here()))
 
-    async def _record_all(self, asked: Sequence[_Asked]) -> Sequence[DecisionRecord | Exception]:
+    async def _record_all(self, asked: Sequence[Asked]) -> Sequence[DecisionRecord | Exception]:
         """Record decisions in one transaction; of several on one review, the next ones in the next. Or refuse them."""
         first = {one.code: index for index, one in reversed([*enumerate(asked)])}
         now = sorted(first.values())
@@ -277,55 +261,22 @@ class ReviewStore:
             answers |= zip(later, await self._record_all([asked[index] for index in later]), strict=True)
         return [answers[index] for index in range(len(asked))]
 
-    async def _record_once(self, asked: Sequence[_Asked]) -> Sequence[DecisionRecord | Exception]:
+    async def _record_once(self, asked: Sequence[Asked]) -> Sequence[DecisionRecord | Exception]:
         try:
             async with self._change() as change:
-                answers = await self._record_each(change, asked)
+                answers = await record(change, asked)
         except Exception as error:  # noqa: BLE001  (who asked gets it)
             if len(asked) == 1 or isinstance(error, UnfinishedError):  # away is the database for all
                 return [error] * len(asked)
             return [answer for one in asked for answer in await self._record_once([one])]  # it may be the fault of one
         return answers
 
-    async def _record_each(self, change: Change, asked: Sequence[_Asked]) -> list[DecisionRecord | Exception]:
-        found = await held_many(change.session, [one.code for one in asked])
-        answers: list[DecisionRecord | Exception] = []
-        for one in asked:
-            with one.origin.continued():
-                try:
-                    row, review = found.get(one.code) or await held(change.session, one.code, None)
-                    answers.append(await self._record_one(change, row, review, one))
-                except UnfinishedError:
-                    raise
-                except VerticeError as error:  # refused before anything was written
-                    answers.append(error)
-        return answers
-
-    async def _record_one(self, change: Change, row: ApvReview, review: Review, asked: _Asked) -> DecisionRecord:
-        decision = asked.decision
-        asked.seen(review)
-        expect(review, asked.expected_version)
-        check(review, decision, asked.standing)
-        binds = asked.permit(review, decision)
-        made = rows.decision_row(review, decision, self._clock())
-        joined: Sequence[HitlDecision] = ()
-        if binds:
-            joined = await join(change.session, review, decision.kind)
-            row.status = next_status(decision.kind)
-        else:
-            made.state = DecisionState.waiting
-        change.session.add(made)
-        change.actor = _actor(decision.reviewer)
-        action = "decision.recorded" if binds else "decision.waiting"
-        change.seal(action, row, made, *joined, decision=decision.kind, reason=made.comments)
-        return rows.to_decision(made)
-
     async def assign(self, code: str, to: Reviewer | None, *, by: Reviewer, expected_version: int | None) -> Review:
         """Give the review to somebody, or to nobody; `expected_version` None: whatever it is at.
 
         Raises ConflictError when it is decided, or no longer at `expected_version`.
         """
-        async with self._change(actor=_actor(by)) as change:
+        async with self._change(actor=actor_of(by)) as change:
             row, review = await held(change.session, code, expected_version)
             if review.status not in UNDECIDED:
                 raise ConflictError(f"is already {review.status}", where=review.code, todo="Nobody has to look at it.")
@@ -341,7 +292,7 @@ class ReviewStore:
     async def comment(self, code: str, by: Reviewer, text: str) -> Comment:
         """Keep what a person says about a review, whatever its state."""
         check_comment(text)
-        async with self._change(actor=_actor(by)) as change:
+        async with self._change(actor=actor_of(by)) as change:
             row = await find(change.session, code)
             made = ReviewComment(
                 id=uuid4(),
@@ -555,7 +506,3 @@ class ReviewStore:
     async def _empty(self) -> bool:
         async with self._database.read() as session:
             return await is_empty(session)
-
-
-def _actor(reviewer: Reviewer) -> str:
-    return f"{reviewer.name.strip()} <{reviewer.email.strip()}>"
