@@ -25,6 +25,8 @@ class Service:
     door: Door
     holder: Holder
     folder: Path
+    begun: int = 0
+    """How often it was begun anew."""
 
     @property
     def state(self) -> FakeGitHub:
@@ -32,11 +34,12 @@ class Service:
 
     @property
     def home(self) -> Path:
-        return self.folder / str(id(self.state))
+        return self.folder / str(self.begun)
 
     def begin_anew(self) -> None:
         """Forget everything: an empty repository again, and an empty home."""
         self.holder.github = FakeGitHub(self.state.examples, self.state.codeload)
+        self.begun += 1
 
     @property
     def access(self) -> Access:
