@@ -188,3 +188,10 @@ async def test_everybody_who_ever_logged_in_is_listed_by_name_to_give_reviews_to
     rest = await rita.get("/hitl/people", params={"limit": 2, "cursor": first.json()["next"]})
     assert ([one["name"] for one in rest.json()["items"]], rest.json()["next"]) == (["Rui"], None)
     assert (await desk.client().get("/hitl/people")).status_code == 401
+
+
+async def test_a_monitor_that_sends_head_is_answered(desk):
+    rita = await desk.person("rita")
+    for path in ("/health/live", "/hitl/reviews", "/hitl/openapi.json", "/problems"):
+        assert ((await rita.head(path)).status_code, (await rita.head(path)).content) == (200, b"")
+    assert (await desk.client().head("/hitl/reviews")).status_code == 401

@@ -25,6 +25,7 @@ from vertice.kernel.health.router import router as health_routes
 from vertice.kernel.http.access_log import AccessLogMiddleware
 from vertice.kernel.http.body import BodyMiddleware
 from vertice.kernel.http.handlers import install as install_problems
+from vertice.kernel.http.head import HeadMiddleware
 from vertice.kernel.http.headers import HeadersMiddleware
 from vertice.kernel.http.problem_pages import router as problem_routes
 from vertice.kernel.http.proxy import ProxyMiddleware, TrustedProxies
@@ -112,6 +113,7 @@ def _routes(parts: Parts) -> list[APIRouter]:
 def _add_middleware(app: FastAPI, parts: Parts) -> None:
     """Add what every request passes. What is added last comes first."""
     settings, counted = parts.service.settings, parts.service.metrics
+    app.add_middleware(HeadMiddleware)
     app.add_middleware(BodyMiddleware)
     app.add_middleware(RateMiddleware, limiter=parts.limiter, rate="address", exempt=_QUIET)
     if settings.cors_origins:
