@@ -37,7 +37,7 @@ e2e: setup-servers ## Whole journeys only
 	$(BIN)/pytest tests/e2e
 
 openapi: setup ## Renew docs/openapi.json and docs/asyncapi.json
-	$(BIN)/python -m vertice.adaptive.api.openapi > docs/openapi.json
+	$(BIN)/python -m vertice.adaptive.api > docs/openapi.json
 	$(BIN)/python -m vertice.adaptive.messages.document > docs/asyncapi.json
 
 bench: setup ## Side by side with peers, as ratios

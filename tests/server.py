@@ -1,6 +1,7 @@
 """Running one real server in a temporary folder and on a free port of 127.0.0.1.
 
 It dies with the process that made it, however that one ends. Where root makes it, it runs as its package's account.
+Where its program is not installed, but Docker is, it runs in a container, with the same folder, port and settings.
 """
 
 import os
@@ -16,6 +17,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Self
+
+from tests.contained import Container, DockerError, have
 
 __all__ = ["Server", "ServerError", "find", "free_port"]
 
@@ -33,6 +36,10 @@ class Server(ABC):
     program: ClassVar[str]
     package: ClassVar[str]
     """Debian's, which has the program."""
+    image: ClassVar[str] = ""
+    """Docker's, which has it too; none where it has to be installed."""
+    variable: ClassVar[str] = ""
+    """What names another server for the tests that do not need one of their own."""
     account: ClassVar[str]
     """Who runs it when root would."""
     hello: ClassVar[bytes]
@@ -43,9 +50,13 @@ class Server(ABC):
     """What ends it at once and cleanly."""
 
     def __init__(self) -> None:
-        self._binary = find(self.program, self.package)
-        self._user = _account(self.account) if os.geteuid() == 0 else None
+        installed = _which(self.program) if self.image else find(self.program, self.package)
+        if installed is None:
+            self._have_image()
+        self._binary = installed or self.program
+        self._user, self._group = _account(self.account) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
         self.folder = Path(tempfile.mkdtemp(prefix=f"vertice-{self.program}-"))
+        self._container = None if installed else Container(self.image, self.folder, self._user, self._group)
         self._give(self.folder)
         self.port = free_port()
         self._log = self.folder / "log"
@@ -102,8 +113,14 @@ class Server(ABC):
 
     def close(self) -> None:
         """End it and remove all it held."""
-        self.resume()
-        self._end(self.death)
+        if self._container:
+            if self._process is not None:
+                self._process.terminate()
+                self._process.wait(_PATIENCE_SECONDS)
+                self._process = None
+        else:
+            self.resume()
+            self._end(self.death)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self) -> Self:
@@ -112,12 +129,21 @@ class Server(ABC):
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _have_image(self) -> None:
+        try:
+            have(self.image)
+        except DockerError as error:
+            raise ServerError(
+                f"{self.program} is missing: run scripts/setup-servers, or apt-get install {self.package}, "
+                f"or start Docker, which would run {self.image} ({error}), or name a server in {self.variable}"
+            ) from error
+
     def _spawn(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:
             return subprocess.Popen(
-                [*self._as_user(), "--pdeathsig", self.death.name.removeprefix("SIG"), "--", *command],
+                self._placed(command),
                 cwd=self.folder,
-                env=self._environment(),
+                env=self._surroundings(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -125,18 +151,21 @@ class Server(ABC):
             )
 
     def _run(self, command: Sequence[str]) -> None:
-        done = subprocess.run(
-            [*self._as_user(), "--", *command],
-            cwd=self.folder,
-            env=self._environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE_SECONDS,
-            check=False,
-        )
-        if done.returncode:
-            raise ServerError(f"{command[0]} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        self._process = self._spawn(command)
+        code = self._process.wait(_PATIENCE_SECONDS)
+        if code:
+            raise ServerError(f"{command[0]} ended with {code}:\n{self._log.read_text(errors='replace')[-3000:]}")
+        self._process = None
+
+    def _placed(self, command: Sequence[str]) -> list[str]:
+        """Return what runs `command` where the server is, as who runs it, and no longer than this process."""
+        if self._container:
+            return self._container.command(command, self._environment())
+        who = [f"--reuid={self._user}", f"--regid={self._group}", "--clear-groups"] if os.geteuid() == 0 else []
+        return ["setpriv", *who, "--pdeathsig", self.death.name.removeprefix("SIG"), "--", *command]
+
+    def _surroundings(self) -> Mapping[str, str]:
+        return os.environ if self._container else self._environment()
 
     def _write(self, name: str, text: str, *, mode: int = 0o600) -> Path:
         path = self.folder / name
@@ -146,13 +175,7 @@ class Server(ABC):
         return path
 
     def _give(self, path: Path) -> None:
-        if self._user:
-            shutil.chown(path, self._user, pwd.getpwnam(self._user).pw_gid)
-
-    def _as_user(self) -> list[str]:
-        if self._user is None:
-            return ["setpriv"]
-        return ["setpriv", f"--reuid={self._user}", f"--regid={pwd.getpwnam(self._user).pw_gid}", "--clear-groups"]
+        os.chown(path, self._user, self._group)
 
     def _answers(self) -> bool:
         try:
@@ -165,6 +188,9 @@ class Server(ABC):
     def _signal(self, number: signal.Signals) -> None:
         if self._process is None or self._process.poll() is not None:
             return
+        if self._container:
+            self._container.signal(number)
+            return
         for pid in _family(self._process.pid):
             try:
                 os.kill(pid, number)
@@ -174,7 +200,10 @@ class Server(ABC):
     def _end(self, number: signal.Signals) -> None:
         if self._process is None:
             return
-        self._process.send_signal(number)
+        if self._container and self._process.poll() is None:
+            self._container.signal(number)
+        else:
+            self._process.send_signal(number)
         try:
             self._process.wait(_PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
@@ -196,22 +225,24 @@ def free_port() -> int:
 
 
 def find(program: str, package: str) -> str:
-    """Return the path of `program`, on PATH or where Debian and others put it."""
-    folders = [str(folder) for place in _PLACES for folder in sorted(Path("/").glob(place[1:]), reverse=True)]
-    found = shutil.which(program, path=os.pathsep.join([*folders, os.environ["PATH"]]))
+    """Return the path of `program`, on PATH or where Debian and others put it; raises ServerError."""
+    found = _which(program)
     if found is None:
-        raise ServerError(
-            f"{program} is missing: run scripts/setup-servers, or apt-get install {package}, "
-            "or name a server in VERTICE_TEST_POSTGRES_URL, VERTICE_TEST_RABBITMQ_URL or VERTICE_TEST_REDIS_URL"
-        )
+        raise ServerError(f"{program} is missing: apt-get install {package}")
     return found
 
 
-def _account(name: str) -> str:
+def _which(program: str) -> str | None:
+    folders = [str(folder) for place in _PLACES for folder in sorted(Path("/").glob(place[1:]), reverse=True)]
+    return shutil.which(program, path=os.pathsep.join([*folders, os.environ["PATH"]]))
+
+
+def _account(name: str) -> tuple[int, int]:
     try:
-        return pwd.getpwnam(name).pw_name
+        account = pwd.getpwnam(name)
     except KeyError:
-        return "nobody"
+        account = pwd.getpwnam("nobody")
+    return account.pw_uid, account.pw_gid
 
 
 def _family(pid: int) -> Iterator[int]:

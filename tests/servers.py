@@ -33,6 +33,8 @@ class Postgres(Server):
 
     program = "postgres"
     package = "postgresql"
+    image = "postgres:15"
+    variable = "VERTICE_TEST_POSTGRES_URL"
     account = "postgres"
     hello = struct.pack("!ii", 23, 3 << 16) + b"user\0postgres\0\0"
     welcome = (b"R",)
@@ -44,7 +46,7 @@ class Postgres(Server):
 
     def _prepare(self) -> None:
         secret = self._write("password", PASSWORD)
-        initdb = str(Path(self._binary).resolve().with_name("initdb"))
+        initdb = "initdb" if self._container else str(Path(self._binary).resolve().with_name("initdb"))
         form = ("--username=postgres", f"--pwfile={secret}", "--auth=password", "--encoding=UTF8", "--locale=C.UTF-8")
         self._run([initdb, "--pgdata=data", "--no-sync", *form])
 
@@ -74,6 +76,8 @@ class Redis(Server):
 
     program = "redis-server"
     package = "redis-server"
+    image = "redis:7"
+    variable = "VERTICE_TEST_REDIS_URL"
     account = "redis"
     hello = b"PING\r\n"
     welcome = (b"+PONG", b"-NOAUTH")
@@ -89,13 +93,18 @@ class Redis(Server):
 
 @dataclass(frozen=True, slots=True)
 class Vhosts:
-    """The virtual hosts of a running RabbitMQ, made and removed by a call into it: rabbitmqctl takes a second."""
+    """The virtual hosts of a running RabbitMQ, made and removed by a call into it: rabbitmqctl takes a second.
+
+    In a container there is only that one.
+    """
 
     url: str
     """Of the broker, without a virtual host."""
     node: str
     cookie: str
     mapper_port: int
+    container: str
+    """The name of the one it runs in; empty: none."""
 
     def make(self) -> str:
         """Make an empty virtual host and return its URL."""
@@ -111,8 +120,13 @@ class Vhosts:
         self._evaluate(f'rabbit_vhost:delete(<<"{name}">>, {_USER})')
 
     def _evaluate(self, erlang: str) -> None:
+        if self.container:
+            command, fine = ["docker", "exec", self.container, "rabbitmqctl", "eval", f"{erlang}."], "ok"
+        else:
+            erl_call = find("erl_call", "erlang-base")
+            command, fine = [erl_call, "-h", uuid4().hex, "-c", self.cookie, "-n", self.node, "-e"], "{ok, ok}"
         done = subprocess.run(
-            [find("erl_call", "erlang-base"), "-h", uuid4().hex, "-c", self.cookie, "-n", self.node, "-e"],
+            command,
             env={**os.environ, "ERL_EPMD_PORT": str(self.mapper_port)},
             input=f"{erlang}.\n",
             capture_output=True,
@@ -120,7 +134,7 @@ class Vhosts:
             timeout=60,
             check=False,
         )
-        if done.stdout.strip() != "{ok, ok}":
+        if done.stdout.strip() != fine:
             raise ServerError(f"RabbitMQ refused {erlang}: {done.stdout}{done.stderr}")
 
 
@@ -155,9 +169,13 @@ class RabbitMq(Server):
 
     program = "rabbitmq-server"
     package = "rabbitmq-server"
+    image = "rabbitmq:3-management"
+    variable = "VERTICE_TEST_RABBITMQ_URL"
     account = "rabbitmq"
     hello = b"AMQP\x00\x00\x09\x01"
     welcome = (b"\x01",)
+    _mapper: subprocess.Popen[bytes] | None = None
+    """In a container Erlang starts one of its own."""
 
     @property
     def url(self) -> str:
@@ -166,12 +184,14 @@ class RabbitMq(Server):
     @property
     def vhosts(self) -> Vhosts:
         """Its virtual hosts."""
-        return Vhosts(self.url.rstrip("/"), self._node, self._cookie, self._mapper_port)
+        container = self._container.name if self._container else ""
+        return Vhosts(self.url.rstrip("/"), self._node, self._cookie, self._mapper_port, container)
 
     def close(self) -> None:
         super().close()
-        self._mapper.kill()
-        self._mapper.wait()
+        if self._mapper:
+            self._mapper.kill()
+            self._mapper.wait()
 
     def _prepare(self) -> None:
         self._node = f"vertice-{self.port}@localhost"
@@ -180,7 +200,8 @@ class RabbitMq(Server):
         self._write(".erlang.cookie", self._cookie, mode=0o400)
         user = f"default_user = vertice\ndefault_pass = {PASSWORD}\n"
         self._write("rabbitmq.conf", f"{user}log.file = false\nlog.console = true\ndisk_free_limit.absolute = 1MB\n")
-        self._mapper = self._spawn([find("epmd", "erlang-base")])
+        if not self._container:
+            self._mapper = self._spawn([find("epmd", "erlang-base")])
 
     def _command(self) -> Sequence[str]:
         return [self._binary]

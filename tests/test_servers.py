@@ -1,6 +1,8 @@
 """The servers that tests start: they keep what they hold, they hang when told to, and nothing of them is left over."""
 
+import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -8,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
 import aio_pika
@@ -15,8 +18,10 @@ import asyncpg
 import pytest
 import redis
 
+import tests.server
+from tests.contained import DockerError, have
 from tests.machine import ROOT
-from tests.server import Server, ServerError, free_port
+from tests.server import Server, ServerError, find, free_port
 from tests.servers import ManagedVhosts, Postgres, RabbitMq, Redis, Vhosts
 from tests.shared_broker import shared_vhosts
 
@@ -39,6 +44,47 @@ def open_folder() -> Iterator[Path]:
         yield Path(name)
 
 
+@pytest.fixture
+def bare_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder where programs are looked for: no server is in it, and no Docker."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for program in ("env", "bash", "sh", "dirname", "id", "sleep", "timeout", "setpriv"):
+        folder.joinpath(program).symlink_to(shutil.which(program) or "")
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setattr(tests.server, "_PLACES", ())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def docker() -> Path:
+    """The Docker client, whose engine has the images or can get them."""
+    try:
+        for kind in (Postgres, Redis, RabbitMq):
+            have(kind.image)
+    except DockerError as error:
+        pytest.skip(f"needs Docker and the official images: {error}")
+    return Path(shutil.which("docker") or "")
+
+
+@pytest.fixture(params=["installed", pytest.param("contained", marks=pytest.mark.docker)])
+def place(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where the test's own servers run; no container with a folder of theirs is left over."""
+    if request.param == "contained":
+        docker: Path = request.getfixturevalue("docker")
+        folder: Path = request.getfixturevalue("open_folder")
+        request.getfixturevalue("bare_path").joinpath("docker").symlink_to(docker)
+        request.getfixturevalue("monkeypatch").setattr(tempfile, "tempdir", str(folder))
+        yield request.param
+        until(lambda: str(folder) not in _mounts())
+    else:
+        yield request.param
+
+
+def _mounts() -> str:
+    return subprocess.check_output(["docker", "ps", "--all", "--no-trunc", "--format={{.Mounts}}"], text=True)
+
+
 def until(met: Callable[[], bool]) -> None:
     for _ in range(600):
         if met():
@@ -52,6 +98,7 @@ def refused(port: int) -> bool:
         return client.connect_ex(("127.0.0.1", port)) != 0
 
 
+@pytest.mark.usefixtures("place")
 @pytest.mark.parametrize("end", [Postgres.stop, Postgres.kill], ids=["stopped", "killed"])
 async def test_postgresql_keeps_what_was_committed(
     private_postgres: Callable[[], Postgres], end: Callable[[Postgres], None]
@@ -69,6 +116,7 @@ async def test_postgresql_keeps_what_was_committed(
     await connection.close()
 
 
+@pytest.mark.usefixtures("place")
 def test_redis_keeps_what_it_held_when_it_was_stopped(private_redis: Callable[[], Redis]) -> None:
     server = private_redis()
     with redis.Redis.from_url(server.url) as client:
@@ -80,9 +128,11 @@ def test_redis_keeps_what_it_held_when_it_was_stopped(private_redis: Callable[[]
         assert client.get("kept") == b"7"
 
 
+@pytest.mark.usefixtures("place")
 async def test_rabbitmq_keeps_durable_queues_and_persistent_messages(private_rabbitmq: Callable[[], RabbitMq]) -> None:
     server = private_rabbitmq()
-    url = server.vhosts.make()
+    vhosts = Vhosts(**json.loads(json.dumps(asdict(server.vhosts))))  # as another process is told
+    url = vhosts.make()
     async with await aio_pika.connect(url) as connection:
         channel = await connection.channel()
         await channel.declare_queue("kept", durable=True)
@@ -95,8 +145,12 @@ async def test_rabbitmq_keeps_durable_queues_and_persistent_messages(private_rab
         channel = await connection.channel()
         queue = await channel.declare_queue("kept", durable=True, passive=True)
         assert (await queue.get(no_ack=True)).body == b"7"
+    vhosts.remove(url)
+    with pytest.raises(ServerError, match="no_such_vhost"):
+        vhosts.remove(url)
 
 
+@pytest.mark.usefixtures("place")
 def test_a_paused_server_says_nothing_until_it_is_resumed(
     private_postgres: Callable[[], Postgres], private_redis: Callable[[], Redis]
 ) -> None:
@@ -109,17 +163,30 @@ def test_a_paused_server_says_nothing_until_it_is_resumed(
 
 MAKE = """
 import sys, time
+import tests.server
 from tests.servers import Postgres, RabbitMq, Redis
+tests.server._PLACES = sys.argv[2:]
 server = {"postgres": Postgres, "redis": Redis, "rabbitmq": RabbitMq}[sys.argv[1]]()
 print(server.port, flush=True)
 time.sleep(600)
 """
 
 
-@pytest.mark.parametrize("kind", ["postgres", "redis", "rabbitmq"])
+@pytest.mark.parametrize(
+    ("kind", "place"),
+    [
+        ("postgres", "installed"),
+        ("redis", "installed"),
+        ("rabbitmq", "installed"),
+        pytest.param("redis", "contained", marks=pytest.mark.docker),
+    ],
+    indirect=["place"],
+)
+@pytest.mark.usefixtures("place")
 def test_a_server_dies_with_a_process_that_is_killed(kind: str, open_folder: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(open_folder)}
-    with subprocess.Popen([sys.executable, "-c", MAKE, kind], env=environment, stdout=subprocess.PIPE) as maker:
+    command = [sys.executable, "-c", MAKE, kind, *tests.server._PLACES]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as maker:
         assert maker.stdout is not None
         port = int(maker.stdout.readline())
         assert not refused(port)
@@ -170,22 +237,78 @@ async def test_virtual_hosts_of_a_broker_that_others_run_are_made_over_http() ->
             vhosts.remove(url)
 
 
-class Nowhere(Redis):
-    program = "redis-of-nowhere"
-
-
 class Confused(Redis):
     def _command(self) -> Sequence[str]:
         return [*super()._command(), "--no-such-setting", "1"]
 
 
-def test_a_missing_program_says_what_to_install() -> None:
-    with pytest.raises(
-        ServerError, match=r"redis-of-nowhere is missing: run scripts/setup-servers, or .* redis-server"
-    ):
-        Nowhere()
+@pytest.mark.parametrize("kind", [Postgres, Redis, RabbitMq])
+@pytest.mark.parametrize(
+    ("client", "complaint"),
+    [
+        (None, "no docker on PATH"),
+        ("echo the engine does not answer >&2; exit 1", "the engine does not answer"),
+        ('[ "$1" = version ] || { echo no such image >&2; exit 1; }', "no such image"),
+    ],
+    ids=["no Docker", "no engine", "no image"],
+)
+def test_a_server_that_cannot_be_had_says_the_three_ways(
+    bare_path: Path,
+    open_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: type[Server],
+    client: str | None,
+    complaint: str,
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(open_folder))
+    if client:
+        script(bare_path / "docker", client)
+    with pytest.raises(ServerError) as refusal:
+        kind()
+    said = str(refusal.value)
+    assert said.startswith(f"{kind.program} is missing: run scripts/setup-servers, or apt-get install {kind.package}, ")
+    assert f"or start Docker, which would run {kind.image} (" in said
+    assert complaint in said
+    assert said.endswith(f"or name a server in {kind.variable}")
+    assert list(open_folder.iterdir()) == []
 
 
+def test_a_program_that_has_to_be_installed_says_so() -> None:
+    with pytest.raises(ServerError, match="node-of-nowhere is missing: apt-get install nodejs"):
+        find("node-of-nowhere", "nodejs")
+
+
+@pytest.mark.parametrize(
+    ("engine", "code", "said"),
+    [
+        (
+            "exit 0",
+            0,
+            "setup-servers: redis-server is missing, and there is no apt-get: the tests will start it with Docker",
+        ),
+        ("exit 1", 3, "setup-servers: redis-server is missing, and only root can install it."),
+    ],
+    ids=["Docker", "no engine"],
+)
+def test_without_apt_the_set_up_leaves_a_server_to_docker(bare_path: Path, engine: str, code: int, said: str) -> None:
+    script(bare_path / "docker", engine)
+    others = {"VERTICE_TEST_POSTGRES_URL": "given", "VERTICE_TEST_RABBITMQ_URL": "given"}
+    done = subprocess.run(
+        [ROOT / "scripts" / "setup-servers"],
+        env={"PATH": str(bare_path), **others},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.splitlines()[0]) == (code, said)
+
+
+def script(path: Path, text: str) -> None:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+@pytest.mark.usefixtures("place")
 def test_a_server_that_does_not_start_says_why_and_leaves_nothing(
     open_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,13 +3,13 @@
 import logging
 from collections.abc import Sequence
 
+import structlog
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
-from vertice.kernel.logging import get_logger
 from vertice.kernel.redaction import redacted_text
 
 __all__ = ["provider_for"]
@@ -18,7 +18,7 @@ _PATH = "/v1/traces"
 _SECONDS = 3.0
 """For one batch, tries again included."""
 
-_log = get_logger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 def provider_for(endpoint: str, *, service: str, version: str, environment: str) -> TracerProvider:

@@ -73,7 +73,7 @@ expected-statuses = [400, 401, 403, 404, 409, 422, 428]
 @pytest.fixture(scope="module")
 def written() -> str:
     """What `make openapi` writes."""
-    command = [sys.executable, "-m", "vertice.adaptive.api.openapi"]
+    command = [sys.executable, "-m", "vertice.adaptive.api"]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
 
 

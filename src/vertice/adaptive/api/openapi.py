@@ -1,17 +1,13 @@
 """The OpenAPI document: what holds for every operation is added to what the routes say of themselves.
 
-`python -m vertice.adaptive.api.openapi` writes it to stdout. docs/openapi.json is what the embedded default serves.
+`python -m vertice.adaptive.api` writes it to stdout. docs/openapi.json is what the embedded default serves.
 """
 
 import json
-import sys
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
-from pydantic import SecretStr
 
 from vertice.adaptive.api.problems import is_page
 from vertice.kernel.auth import csrf
@@ -32,8 +28,8 @@ the cookie need the header `X-CSRF-Token`, which `GET /hitl/session` tells.
 
 **Errors** are problem documents (RFC 9457): `type` ends in a code that stays and is the address of what explains it,
 `todo` says what to do. Every answer has an `X-Request-ID`, the same as in the logs; a problem repeats it as `instance`.
-A method that an address does not take is answered with 405 and `Allow`. Where people go with a browser, as for a login,
-those whose `Accept` prefers `text/html` see a problem as a page.
+A method that an address does not take is answered with 405 and `Allow`; HEAD is answered wherever GET is. Where people
+go with a browser, as for a login, those whose `Accept` prefers `text/html` see a problem as a page.
 
 **Lists** come in pages: `next` is the `cursor` of the next one, and the `Link` header has its address.
 
@@ -174,18 +170,3 @@ def _add_header(status: str, answer: dict[str, Any]) -> None:
 
 def _name(status: int) -> str:
     return code_of(status).title().replace("-", "")
-
-
-def _main() -> None:
-    from vertice.adaptive.api.process import open_api
-    from vertice.adaptive.work.enqueue import Enqueuer
-    from vertice.kernel.settings import ServiceSettings
-
-    with TemporaryDirectory() as home:
-        url = SecretStr(f"sqlite+aiosqlite:///{home}/vertice.db")
-        settings = ServiceSettings(vertice_home=Path(home), database_url=url)
-        sys.stdout.write(openapi_text(open_api(settings, Enqueuer(url.get_secret_value(), Path(home))).app))
-
-
-if __name__ == "__main__":
-    _main()
