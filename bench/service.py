@@ -239,6 +239,15 @@ def same_queries(base: str, bearer: str, folder: Path) -> None:
     (folder / "detail.sql").write_text("SELECT version, document, form FROM apv_reviews WHERE apv_code = :code")
 
 
+def pages(base: str, bearer: str, count: int = 150) -> list[str]:
+    """Return the addresses of so many pages of the queue: who asks for another page shares no query with the others."""
+    found = [path := "/hitl/reviews?status=pending"]
+    while len(found) < count:
+        cursor = httpx.get(base + path, headers={"Authorization": f"Bearer {bearer}"}).json()["next"]
+        found.append(path := f"/hitl/reviews?status=pending&cursor={cursor}")
+    return found
+
+
 def reading(_url: str, bearer: str, settings: dict[str, str]) -> None:
     port, bare_port = free_port(), free_port()
     print(f"\nReading: {REVIEWS:,} reviews, {CLIENTS} clients at once, {SECONDS} s each; two processes")
@@ -248,9 +257,11 @@ def reading(_url: str, bearer: str, settings: dict[str, str]) -> None:
             base = f"http://127.0.0.1:{port}"
             same_queries(base, bearer, folder)
             lists = ["/hitl/reviews?status=pending"]
+            apart = pages(base, bearer)
             details = [f"/hitl/reviews/APV-20260101-{number:06d}" for number in range(0, REVIEWS, 97)]
             wrk(base, lists, bearer=bearer, seconds=3)
             ours = {"list": wrk(base, lists, bearer=bearer), "detail": wrk(base, details, bearer=bearer)}
+            ours_apart = wrk(base, apart, bearer=bearer)
             people = {
                 "list": wrk(base, lists, bearer=bearer, pause=PAUSE),
                 "detail": wrk(base, details, bearer=bearer, pause=PAUSE),
@@ -268,6 +279,8 @@ def reading(_url: str, bearer: str, settings: dict[str, str]) -> None:
     for name in ("list", "detail"):
         told(f"bare endpoint, {name}", bare[name])
         told(f"GET /hitl/reviews{'/{code}' if name == 'detail' else ''}", ours[name], bare[name])
+        if name == "list":
+            told("150 pages of it, each by its cursor", ours_apart)
         told(f"the same, a page each {PAUSE // 2} ms", people[name])
 
 

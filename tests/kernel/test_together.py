@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from vertice.kernel.together import Together
+from vertice.kernel.together import Shared, Together
 
 
 class Kept:
@@ -59,3 +59,30 @@ async def test_who_goes_away_takes_nobody_along():
     kept.go_on.set()
     assert await stays == 4
     assert kept.batches == [[1, 2]]
+
+
+async def test_who_asks_for_the_same_at_the_same_time_shares_a_look_that_began_after_they_asked():
+    looks: list[str] = []
+    go_on = asyncio.Event()
+
+    async def look(key: str) -> str:
+        looks.append(key)
+        number = len(looks)
+        await go_on.wait()
+        if key == "bad":
+            raise ValueError(key)
+        return f"{key}, look {number}"
+
+    shared = Shared(look)
+    first = [asyncio.create_task(shared("a")) for _ in range(3)]
+    await asyncio.sleep(0.01)
+    later = [asyncio.create_task(shared(key)) for key in ("a", "b", "a", "bad", "bad")]
+    await asyncio.sleep(0.01)
+    go_on.set()
+    assert await asyncio.gather(*first) == ["a, look 1"] * 3
+    found = await asyncio.gather(*later, return_exceptions=True)
+    assert found[0] == found[2] == "a, look 4"
+    assert (found[1], [type(one) for one in found[3:]]) == ("b, look 2", [ValueError] * 2)
+    assert looks == ["a", "b", "bad", "a"]
+    assert await shared("a") == "a, look 5"
+    assert shared._looks == {}

@@ -1,18 +1,23 @@
-"""Group commit: what is asked for while something is being done is done together right after it.
+"""Group commit, for writing and for reading: what is asked for while something is done is done together right after it.
 
     keep = Together(keep_all)            # keep_all takes a sequence and returns an answer for each, or an exception
     answer = await keep(asked)
+    page = Shared(look_up)               # look_up takes one key; who asks for the same at the same time shares it
+    answer = await page(key)
 
-Nothing waits for company: who comes alone is served at once. Under load, a transaction serves many.
+Nothing waits for company: who comes alone is served at once. Under load, a transaction serves many. Nobody gets the
+answer of something that was begun before they asked.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Generic, TypeVar
 
-__all__ = ["Together"]
+__all__ = ["Shared", "Together"]
 
 _Asked = TypeVar("_Asked")
+_Key = TypeVar("_Key")
 _Answer = TypeVar("_Answer")
 
 
@@ -39,6 +44,11 @@ class Together(Generic[_Asked, _Answer]):
             self._running = asyncio.create_task(self._run())
         return await answer
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is done and nobody waits."""
+        return not self._waiting and (self._running is None or self._running.done())
+
     async def _run(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting[: self._at_most], self._waiting[self._at_most :]
@@ -58,3 +68,25 @@ class Together(Generic[_Asked, _Answer]):
                     answer.set_exception(one)
                 else:
                     answer.set_result(one)
+
+
+class Shared(Generic[_Key, _Answer]):
+    """Calls `look` with a key, once for all who ask for it at the same time."""
+
+    def __init__(self, look: Callable[[_Key], Awaitable[_Answer]]) -> None:
+        self._look = look
+        self._looks: dict[_Key, Together[None, _Answer]] = {}
+
+    async def __call__(self, key: _Key) -> _Answer:
+        """Return the answer for the key; what `look` raises is raised to all who share it."""
+        look = self._looks.get(key)
+        if look is None:
+            look = self._looks[key] = Together(partial(self._once, key), at_most=1_000_000)
+        try:
+            return await look(None)
+        finally:
+            if look.idle:
+                self._looks.pop(key, None)
+
+    async def _once(self, key: _Key, asked: Sequence[None]) -> Sequence[_Answer]:
+        return [await self._look(key)] * len(asked)

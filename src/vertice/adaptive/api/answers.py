@@ -10,7 +10,7 @@ from starlette.responses import Response
 from vertice.kernel.http.etag import etag
 from vertice.kernel.http.pages import next_link
 
-__all__ = ["UNCHANGED", "document", "lines", "page", "sends", "text"]
+__all__ = ["UNCHANGED", "document", "lines", "made_page", "page", "sends", "text"]
 
 _HEADERS = {
     "ETag": "The version: for If-Match and If-None-Match.",
@@ -65,10 +65,13 @@ def text(made: str, *, version: int) -> Response:
     return Response(made, headers={"ETag": etag(version)}, media_type="application/json")
 
 
-def lines(request: Request, items: Sequence[str], cursor: str | None) -> Response:
-    """Return one page of a list whose items are JSON already."""
-    headers = {} if cursor is None else {"Link": next_link(request, cursor)}
+def lines(items: Sequence[str], cursor: str | None) -> bytes:
+    """Return one page of a list, whose items are JSON already, as JSON."""
     following = "null" if cursor is None else f'"{cursor}"'
-    return Response(
-        f'{{"items":[{",".join(items)}],"next":{following}}}', headers=headers, media_type="application/json"
-    )
+    return f'{{"items":[{",".join(items)}],"next":{following}}}'.encode()
+
+
+def made_page(request: Request, made: bytes, cursor: str | None) -> Response:
+    """Return one page of a list that was made before, with a link to the next one."""
+    headers = {} if cursor is None else {"Link": next_link(request, cursor)}
+    return Response(made, headers=headers, media_type="application/json")

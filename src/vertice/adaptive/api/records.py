@@ -1,6 +1,5 @@
 """Remedies and wargames, with their signed evidence; the audit log."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
 
@@ -18,7 +17,7 @@ from vertice.adaptive.wargame.model import VerdictWord
 from vertice.kernel.errors import UnfinishedError
 from vertice.kernel.http.pages import Page, PageRequest, page_request
 from vertice.kernel.http.problem import responses
-from vertice.kernel.together import Together
+from vertice.kernel.together import Shared
 
 __all__ = ["AuditEntries", "router"]
 
@@ -129,10 +128,10 @@ def _add_audit(routes: APIRouter, service: Service) -> None:
         items = [asdict(entry) for entry in found[:limit]]
         return answers.document({"items": items, "next": found[limit - 1].seq if more else None})
 
-    async def verify(asked: Sequence[None]) -> Sequence[AuditReport]:
-        return [await service.reviews.verify()] * len(asked)
+    async def verify(_: None) -> AuditReport:
+        return await service.reviews.verify()
 
-    verified = Together(verify, at_most=1000)  # it reads everything: one at a time, for all who ask meanwhile
+    verified = Shared(verify)  # it reads everything: once at a time
 
     @routes.get("/audit/verify", tags=["audit"], response_model=AuditReport, responses=responses(401, 403))
     async def verify_audit(_: Reading) -> Response:

@@ -15,14 +15,15 @@ from vertice.adaptive.api.service import Service, reviewer_of
 from vertice.adaptive.review.decide import MAX_TEXT, ConflictError
 from vertice.adaptive.review.documents import ReviewDocument, Summary, review_document
 from vertice.adaptive.review.model import Comment, DecisionKind, Review, Reviewer
-from vertice.adaptive.review.queue import page
+from vertice.adaptive.review.queue import Filter, Order, page
 from vertice.adaptive.review.rules import NeedsSecond, Refused, facts_of, low_risk, may_decide, proposers_of
 from vertice.kernel.auth import identities
 from vertice.kernel.auth.model import Principal, Role
 from vertice.kernel.errors import InputError
 from vertice.kernel.http.etag import IfMatch, if_match, not_modified
-from vertice.kernel.http.pages import Page
+from vertice.kernel.http.pages import Page, PageRequest
 from vertice.kernel.http.problem import responses
+from vertice.kernel.together import Shared
 
 __all__ = [
     "Assignee",
@@ -102,6 +103,14 @@ def router(service: Service) -> APIRouter:
 
 
 def _add_list(routes: APIRouter, service: Service) -> None:
+    async def made(asked: tuple[Filter, Order, PageRequest]) -> tuple[bytes, str | None]:
+        async with service.database.look() as session:
+            items, cursor = await page(session, *asked, now=service.clock())
+        return answers.lines([item.line for item in items], cursor), cursor
+
+    # Whoever has the queue open looks at it anew when an event comes: all of them at once, at the same page.
+    shared = Shared(made)
+
     @routes.get(
         "",
         response_model=Page[Summary],
@@ -110,10 +119,8 @@ def _add_list(routes: APIRouter, service: Service) -> None:
     )
     async def list_reviews(request: Request, _: Reading) -> Response:
         """List the reviews that fit, the most urgent first."""
-        wanted, sort, which = listing(request)
-        async with service.database.look() as session:
-            items, cursor = await page(session, wanted, sort, which, now=service.clock())
-        return answers.lines(request, [item.line for item in items], cursor)
+        text, cursor = await shared(listing(request))
+        return answers.made_page(request, text, cursor)
 
 
 def _add_one(routes: APIRouter, service: Service) -> None:

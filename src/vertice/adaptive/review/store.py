@@ -47,7 +47,7 @@ from vertice.adaptive.review.model import (
     Reviewer,
     Status,
 )
-from vertice.adaptive.review.reading import decided, find, held, join, load
+from vertice.adaptive.review.reading import decided, find, held, join, listed, load
 from vertice.adaptive.review.recording import Asked, Permit, actor_of, record
 from vertice.adaptive.review.tables import (
     ApvReview,
@@ -74,7 +74,9 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-_DOCUMENT = select(ApvReview.version, ApvReview.document, ApvReview.form).where(ApvReview.apv_code == bindparam("code"))
+_DOCUMENTS = select(ApvReview.apv_code, ApvReview.version, ApvReview.document, ApvReview.form).where(
+    ApvReview.apv_code.in_(bindparam("codes", expanding=True))
+)
 
 
 _PLACE = select(ApvReview.apv_code, ApvReview.severity, ApvReview.project_id, ApvReview.project_root).where(
@@ -127,6 +129,7 @@ class ReviewStore:
         self._anchor = Anchor(home, database.url)
         self._advance = Together(self._anchor_all)
         self._record = Together(self._record_all)
+        self._document = Together(self._documents)
         self._begun = False
         self._clock = clock
         self._due_at = due_at
@@ -181,16 +184,21 @@ class ReviewStore:
             return (await load(session, [row]))[0]
 
     async def document(self, name: str) -> tuple[int, str]:
-        """Return the version of a review and its `documents.ReviewDocument` as JSON: one query by its code.
+        """Return the version of a review and its `documents.ReviewDocument` as JSON. Who ask at once share a query.
 
         Raises UnknownError when there is none.
         """
-        async with self._database.look() as connection:
-            row = (await connection.execute(_DOCUMENT, {"code": name})).first()
-        if row is not None and row[1] is not None and row[2] == FORM:
-            return row[0], row[1]
+        found = await self._document(name)
+        if found is not None:
+            return found
         review = await self.get(name)
         return review.version, rendered(review)[1]
+
+    async def _documents(self, codes: Sequence[str]) -> Sequence[tuple[int, str] | None]:
+        async with self._database.look() as connection:
+            rows = await connection.execute(_DOCUMENTS, {"codes": listed(codes)})
+            made = {row[0]: (row[1], row[2]) for row in rows if row[2] is not None and row[3] == FORM}
+        return [made.get(code) for code in codes]
 
     async def render(self, *, at_once: int = 200) -> int:
         """Make the lines and documents anew that another version of Vértice made, or none did; return how many."""
