@@ -37,6 +37,32 @@ async def test_who_comes_alone_is_served_at_once_and_those_who_come_meanwhile_to
     assert await keep(6) == 12
 
 
+async def test_what_hangs_holds_up_no_more_than_it_has():
+    hangs = asyncio.Event()
+
+    async def do(asked: Sequence[int]) -> Sequence[int]:
+        if 1 in asked:
+            await hangs.wait()
+        return asked
+
+    keep = Together(do, at_once=2)
+    first = asyncio.create_task(keep(1))
+    await asyncio.sleep(0.01)
+    assert await asyncio.gather(*(keep(number) for number in range(2, 50))) == list(range(2, 50))
+    assert not first.done()
+    hangs.set()
+    assert await first == 1
+
+
+async def test_one_that_is_left_without_an_answer_is_told():
+    async def do(asked: Sequence[int]) -> Sequence[int]:
+        return asked[1:]
+
+    keep = Together(do)
+    with pytest.raises(ValueError, match="zip"):
+        await keep(1)
+
+
 async def test_one_that_is_refused_is_refused_alone_and_what_breaks_breaks_for_all():
     kept = Kept()
     kept.go_on.set()

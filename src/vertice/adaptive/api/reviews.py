@@ -109,7 +109,7 @@ def _add_list(routes: APIRouter, service: Service) -> None:
         return answers.lines([item.line for item in items], cursor), cursor
 
     # Whoever has the queue open looks at it anew when an event comes: all of them at once, at the same page.
-    shared = Shared(made)
+    shared = Shared(made, at_once=4)
 
     @routes.get(
         "",

@@ -129,7 +129,7 @@ class ReviewStore:
         self._anchor = Anchor(home, database.url)
         self._advance = Together(self._anchor_all)
         self._record = Together(self._record_all)
-        self._document = Together(self._documents)
+        self._document = Together(self._documents, at_once=4)
         self._begun = False
         self._clock = clock
         self._due_at = due_at
