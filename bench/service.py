@@ -284,6 +284,25 @@ def reading(_url: str, bearer: str, settings: dict[str, str]) -> None:
         told(f"the same, a page each {PAUSE // 2} ms", people[name])
 
 
+def servers(_url: str, bearer: str, settings: dict[str, str]) -> None:
+    """The bare endpoints in Uvicorn, as the service has it, and in Granian."""
+    port = free_port()
+    print(f"\nServers: the bare endpoints, {CLIENTS} clients at once, {SECONDS} s each; two processes")
+    with tempfile.TemporaryDirectory() as folder:
+        with served([str(BIN / "vertice"), "serve", "--port", str(port)], settings, port):
+            same_queries(f"http://127.0.0.1:{port}", bearer, Path(folder))
+        bare = settings | {"BENCH_QUERIES": folder, "WORKERS": "2"}
+        granian = [str(BIN / "uv"), "run", "--no-sync", "--with", "granian", "granian", "--interface", "asgi"]
+        granian += ["--factory", "--workers", "2", "--loop", "uvloop", "--no-ws", "bench.bare:app"]
+        for name, command in {"Uvicorn": [sys.executable, "-m", "bench.bare"], "Granian": granian}.items():
+            port = free_port()
+            at = ["--port", str(port)] if name == "Granian" else []
+            with served([*command, *at], bare | {"PORT": str(port)}, port):
+                for path in ("/list", "/detail/APV-20260101-050000"):
+                    wrk(f"http://127.0.0.1:{port}", [path], seconds=3)
+                    told(f"{name}, {path.split('/')[1]}", wrk(f"http://127.0.0.1:{port}", [path]))
+
+
 def deciding(url: str, bearer: str, settings: dict[str, str]) -> None:
     port = free_port()
     paths = [f"/hitl/reviews/APV-20260101-{number:06d}/decisions" for number in range(0, REVIEWS, WAITING)]
@@ -369,7 +388,7 @@ async def listen(port: int, clients: int, events: int, bearer: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", nargs="*", choices=[[], "read", "listen", "decide"])
+    parser.add_argument("what", nargs="*", choices=[[], "read", "servers", "listen", "decide"])
     parser.add_argument("--listen", nargs=3, type=int)
     asked = parser.parse_args()
     if asked.listen:
@@ -384,7 +403,7 @@ def main() -> None:
         settings = {"DATABASE_URL": url, "VERTICE_HOME": home, "LOG_LEVEL": "WARNING"}
         settings |= {f"RATE_LIMIT_{name}": "100000000/minute" for name in ("ADDRESS", "IDENTITY", "DECISIONS", "LOGIN")}
         prepare_work(settings)
-        for name, run in (("read", reading), ("listen", listening), ("decide", deciding)):
+        for name, run in (("read", reading), ("servers", servers), ("listen", listening), ("decide", deciding)):
             if not asked.what or name in asked.what:
                 run(url, bearer, settings | ({"REDIS_URL": redis.url} if name == "listen" else {}))
 
