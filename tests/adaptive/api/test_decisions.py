@@ -241,6 +241,9 @@ async def test_bulk_decides_on_low_risk_alone_each_by_itself(desk):
     entries = await desk.api.service.reviews.audit()
     decided = [entry.subject for entry in entries if entry.action == "decision.recorded"]
     assert sorted(decided) == sorted(review.code for review in low)
+    again = await rita.post("/hitl/decisions/bulk", json={**decision(), "dry_run": True})
+    assert (again.json()["decided"], again.json()["left"]) == (0, 5)
+    assert str(again.json()["items"]).count("is already approved") == 3
     assert (await desk.api.service.reviews.verify()).ok
 
 

@@ -20,7 +20,7 @@ from vertice.adaptive.api.service import Service, reviewer_of
 from vertice.adaptive.execution.carry_out import standing_of
 from vertice.adaptive.execution.interface import NotYetError
 from vertice.adaptive.review import records
-from vertice.adaptive.review.decide import MAX_TEXT, MIN_JUSTIFICATION, ConflictError, Standing
+from vertice.adaptive.review.decide import MAX_TEXT, MIN_JUSTIFICATION, ConflictError, Standing, check
 from vertice.adaptive.review.documents import DecisionDocument, decision_document
 from vertice.adaptive.review.model import Decision, DecisionKind, DecisionRecord, DecisionState, Review
 from vertice.adaptive.review.queue import Order, page
@@ -75,9 +75,7 @@ class BulkOutcome(BaseModel):
     """What became of one review in a bulk decision."""
 
     review: str = Field(description="Its code.")
-    decided: bool = Field(
-        description="Whether it was decided; in a dry run, whether it would be, as far as that is known."
-    )
+    decided: bool = Field(description="Whether it was decided; in a dry run, whether it would be now.")
     reason: str = Field(description="Why it was left, or why it counts as low risk.")
     decision: UUID | None = Field(description="Id of the decision; null where none was made.")
 
@@ -119,11 +117,7 @@ async def decide(
     if decision.kind is DecisionKind.approve:
         review = await service.reviews.get(where.code)
         seen(review)  # before the forge is asked
-        # What was looked at is what is approved.
-        version, standing = (
-            review.version,
-            await standing_of(service.reviews, review, service.settings.vertice_home, service.github),
-        )
+        standing, version = await _standing(service, review), review.version  # what was looked at is what is approved
     made = await service.reviews.record_decision(
         where.code,
         decision,
@@ -136,6 +130,10 @@ async def decide(
     if made.state is DecisionState.recorded:
         await service.tasks.enqueue_execution(made.id)
     return made
+
+
+async def _standing(service: Service, review: Review) -> Standing:
+    return await standing_of(service.reviews, review, service.settings.vertice_home, service.github)
 
 
 def _add_deciding(routes: APIRouter, service: Service) -> None:
@@ -248,13 +246,17 @@ def _check_filters(request: Request) -> None:
 
 async def _one_of_many(service: Service, code: str, said: BulkDecision, principal: Principal) -> BulkOutcome:
     review = await service.reviews.get(code)
-    low, why = low_risk(await service.policy_of(review), facts_of(review, proposers_of(review)))
+    policy = await service.policy_of(review)
+    low, why = low_risk(policy, facts_of(review, proposers_of(review)))
     if not low:
         return BulkOutcome(review=code, decided=False, reason=why, decision=None)
-    if said.dry_run:
-        return BulkOutcome(review=code, decided=True, reason=why, decision=None)
     decision = Decision(said.decision, said.justification, reviewer_of(principal))
     try:
+        if said.dry_run:
+            approving = decision.kind is DecisionKind.approve
+            check(review, decision, await _standing(service, review) if approving else Standing(None, None))
+            permit(policy, principal.role)(review, decision)
+            return BulkOutcome(review=code, decided=True, reason=why, decision=None)
         made = await decide(service, review.code, decision, principal, partial(expect, version=review.version))
     except VerticeError as error:
         return BulkOutcome(review=code, decided=False, reason=_said(error), decision=None)
