@@ -8,6 +8,7 @@ from uuid import UUID
 
 from dbos import DBOSClient, EnqueueOptions
 from sqlalchemy import create_engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from vertice.adaptive.engine import APPLICATION
 from vertice.adaptive.projects.model import Scan
@@ -90,13 +91,18 @@ class Enqueuer:
     async def _enqueue_all(self, work: Sequence[_Work]) -> Sequence[None]:
         try:
             await asyncio.to_thread(self._enqueue_now, work)
-        except Exception as error:  # noqa: BLE001  (no worker ever ran here, the database is away, or anything else)
-            # The rows are committed, which is what counts.
-            names = [options.get("workflow_id") for options, _ in work]
-            get_logger(__name__).warning("left to the sweep", workflows=names, why=type(error).__name__)
+        except SQLAlchemyError as error:
+            # No worker ever ran here, or the database is away: the rows are committed, which is what counts.
+            get_logger(__name__).warning("left to the sweep", workflows=_names(work), why=type(error).__name__)
+        except Exception:  # noqa: BLE001  (a fault of ours or the engine's: the rows are committed all the same)
+            get_logger(__name__).exception("left to the sweep by a fault", workflows=_names(work))
         return [None] * len(work)
 
     def _enqueue_now(self, work: Sequence[_Work]) -> None:
         with self._engine.begin() as connection:
             for options, arguments in work:
                 self._client.enqueue_in_transaction(connection, options, *arguments)
+
+
+def _names(work: Sequence[_Work]) -> list[str | None]:
+    return [options.get("workflow_id") for options, _ in work]
